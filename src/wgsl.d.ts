@@ -1,0 +1,5 @@
+/** WGSL files are imported as text. */
+declare module '*.wgsl' {
+  const source: string;
+  export default source;
+}
