@@ -12,6 +12,13 @@ export interface Mask {
   readonly data: Uint8Array;
 }
 
+/** A map of anomaly scores: one float a pixel, row-major, higher is more anomalous. */
+export interface ScoreMap {
+  readonly height: number;
+  readonly width: number;
+  readonly data: Float32Array;
+}
+
 /** One image of a data set, not yet decoded. `path` is its name in messages and outputs. */
 export interface Sample {
   /** Path relative to the data set's root, with forward slashes. */
