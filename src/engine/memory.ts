@@ -17,9 +17,9 @@ export function parseBytes(text: string): number | undefined {
   return Math.floor(Number(match[1]) * (decimal ? 1000 : 1024) ** power);
 }
 
-/** The size a buffer of `bytes` really gets: whole 32-bit words, never empty. */
+/** The size a buffer of `bytes` really gets: whole vectors of four 32-bit words, so that kernels may bind `array<vec4f>`. */
 export function allocationSize(bytes: number): number {
-  return Math.max(16, Math.ceil(bytes / 4) * 4);
+  return Math.max(16, Math.ceil(bytes / 16) * 16);
 }
 
 /** One point of the curve of device bytes over time. */
