@@ -54,7 +54,7 @@ export function convertNsfwjsMobilenet(modelModule: string, weightsModule: strin
     variant: { ...torchvisionVariant, padding: 'keras-same', batchNormEpsilon: kerasEpsilon },
     provenance:
       `MobileNetV2 1.0 out of the npm package ${nsfwjsPackage.name}@${nsfwjsPackage.version}: an ImageNet network that its publisher ` +
-      'fine-tuned for another image task (telling decent from indecent pictures) and quantised to 8 bits',
+      'fine-tuned for another image task (image moderation) and quantised to 8 bits',
     licence: 'MIT',
   };
 }
