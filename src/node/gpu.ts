@@ -1,0 +1,15 @@
+import { createGpu, type Gpu, type GpuOptions } from '../engine/gpu.js';
+import { type ApiOptions, openApi } from './adapter.js';
+
+/** Options of {@link openGpu}: those of the device and those of finding an adapter. */
+export type OpenGpuOptions = GpuOptions & ApiOptions;
+
+/**
+ * Opens a device in Node: the system's adapter, else the embedded software one (see {@link openApi}).
+ *
+ * @throws TilesightError `device` when there is no adapter, in one line that says what to install.
+ */
+export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
+  const { api } = await openApi(options);
+  return createGpu(api, options);
+}
