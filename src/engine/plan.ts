@@ -28,6 +28,10 @@ export interface PlanOptions {
   readonly tuning?: VariantTable;
   /** Copies of the host's side of inputs and outputs, so that one can be filled while another computes. Default 1. */
   readonly slots?: number;
+  /** Inputs that the host writes; default all. The others are filled on the device, by copies from other programs. */
+  readonly hostInputs?: readonly Tensor[];
+  /** Outputs that the host reads; default all. The others stay on the device for other programs. */
+  readonly hostOutputs?: readonly Tensor[];
 }
 
 /** A dispatch of a plan with the operator it belongs to. */
@@ -63,6 +67,8 @@ export interface Plan {
   readonly inputs: readonly Tensor[];
   readonly parameters: readonly Tensor[];
   readonly outputs: readonly Tensor[];
+  readonly hostInputs: readonly Tensor[];
+  readonly hostOutputs: readonly Tensor[];
   readonly slots: number;
   readonly bytes: PlanBytes;
   /** Arithmetic of one run. */
@@ -117,6 +123,8 @@ export function compile(graph: Graph, options: PlanOptions): Plan {
   const parameters = used.filter((tensor) => tensor.kind === 'parameter');
   const inputs = graph.inputs.filter((tensor) => used.includes(tensor) || kept.has(tensor));
   const slots = options.slots ?? 1;
+  const hostInputs = (options.hostInputs ?? inputs).filter((tensor) => inputs.includes(tensor));
+  const hostOutputs = options.hostOutputs ?? outputs;
   const sizes = (tensors: readonly Tensor[]): number =>
     tensors.reduce((sum, { shape, dtype }) => sum + allocationSize(byteLength(shape, dtype)), 0);
   const ownOutputs = [...kept].filter((tensor) => tensor.kind === 'value');
@@ -125,7 +133,7 @@ export function compile(graph: Graph, options: PlanOptions): Plan {
     activations: buffers.reduce((sum, buffer) => sum + buffer.bytes, 0),
     inputs: sizes(inputs),
     outputs: sizes(ownOutputs),
-    slots: slots * (sizes(inputs) + sizes(outputs)),
+    slots: slots * (sizes(hostInputs) + sizes(hostOutputs)),
     uniforms: allocationSize(steps.length * uniformStride(adapter)),
   };
   return {
@@ -136,6 +144,8 @@ export function compile(graph: Graph, options: PlanOptions): Plan {
     inputs,
     parameters,
     outputs,
+    hostInputs,
+    hostOutputs,
     slots,
     bytes: { ...bytes, total: Object.values(bytes).reduce((sum, value) => sum + value, 0) },
     flops: steps.reduce((sum, step) => sum + (step.flops ?? 0), 0),

@@ -102,9 +102,12 @@ export interface ProgramOptions {
   readonly bind?: ReadonlyMap<Tensor, DeviceTensor>;
   /** Where the parameters live; default a pool of the program's own. */
   readonly pool?: ParameterPool;
-  readonly profiler?: Profiler;
-  /** Outputs that the host reads; default all. The others stay on the device for other programs. */
-  readonly read?: readonly Tensor[];
+  readonly profiler?: Profiler | undefined;
+  /**
+   * Another program of the same plan whose memory this one uses, parameters aside: the same computation with other
+   * weights costs a set of bind groups and no memory. The two must not run at the same time in one encoder's pass.
+   */
+  readonly workspace?: Program;
 }
 
 /**
@@ -124,6 +127,7 @@ export class Program {
     private readonly memory: ReadonlyMap<Tensor, DeviceTensor>,
     private readonly owned: readonly DeviceBuffer[],
     private readonly slots: readonly Slot[],
+    private readonly uniforms: DeviceBuffer,
     profiler: Profiler | undefined,
   ) {
     this.#profiler = profiler;
@@ -148,10 +152,27 @@ export class Program {
     plan: Plan,
     pool: ParameterPool,
     ownsPool: boolean,
-    parts: { steps: BoundStep[]; memory: Map<Tensor, DeviceTensor>; owned: DeviceBuffer[]; slots: Slot[] },
+    parts: {
+      steps: BoundStep[];
+      memory: Map<Tensor, DeviceTensor>;
+      owned: DeviceBuffer[];
+      slots: Slot[];
+      uniforms: DeviceBuffer;
+    },
     profiler: Profiler | undefined,
   ): Program {
-    return new Program(gpu, plan, pool, ownsPool, parts.steps, parts.memory, parts.owned, parts.slots, profiler);
+    return new Program(
+      gpu,
+      plan,
+      pool,
+      ownsPool,
+      parts.steps,
+      parts.memory,
+      parts.owned,
+      parts.slots,
+      parts.uniforms,
+      profiler,
+    );
   }
 
   /** The device memory of an input, output or parameter, to bind another program to it. */
@@ -178,29 +199,40 @@ export class Program {
 
   /** Submits one run. `readBack` copies the outputs that the host reads; leave it out where nothing will be read. */
   run(slot = 0, readBack = true): void {
-    this.gpu.assertHealthy(this.plan.name);
-    const used = this.#slot(slot);
     const encoder = this.gpu.device.createCommandEncoder({ label: this.plan.name });
-    for (const input of used.written) {
-      const staging = used.staging.get(input);
-      if (staging)
-        encoder.copyBufferToBuffer(staging.buffer, 0, this.deviceTensor(input).memory.buffer, 0, staging.bytes);
-    }
-    if (this.#profiler) this.#profiler.encode(encoder, this.plan.name, this.steps);
-    else encodeSteps(encoder, this.plan.name, this.steps);
-    this.gpu.counters.dispatches += this.steps.length;
+    this.encode(encoder, slot);
     if (readBack) {
-      for (const [output, buffer] of used.readback) {
+      for (const [output, buffer] of this.#slot(slot).readback) {
         encoder.copyBufferToBuffer(this.deviceTensor(output).memory.buffer, 0, buffer.buffer, 0, buffer.bytes);
       }
     }
     this.gpu.submit(encoder);
-    this.#profiler?.submitted();
-    if (used.written.size > 0) {
-      const mappings = [...used.written].map((input) => used.staging.get(input)?.buffer.mapAsync(2));
-      used.writable = Promise.all(mappings).catch(() => undefined);
-      used.written = new Set();
+    this.submitted(slot);
+  }
+
+  /** Appends a run to an encoder that others share; {@link submitted} must follow its submit. */
+  encode(encoder: GPUCommandEncoder, slot = 0): void {
+    this.gpu.assertHealthy(this.plan.name);
+    const used = this.slots[slot];
+    for (const input of used?.written ?? []) {
+      const staging = used?.staging.get(input);
+      if (staging) {
+        encoder.copyBufferToBuffer(staging.buffer, 0, this.deviceTensor(input).memory.buffer, 0, staging.bytes);
+      }
     }
+    if (this.#profiler) this.#profiler.encode(encoder, this.plan.name, this.steps);
+    else encodeSteps(encoder, this.plan.name, this.steps);
+    this.gpu.counters.dispatches += this.steps.length;
+  }
+
+  /** Tells that what was encoded has been submitted: the slot's inputs become writable once the device took them. */
+  submitted(slot = 0): void {
+    this.#profiler?.submitted();
+    const used = this.slots[slot];
+    if (!used || used.written.size === 0) return;
+    const mappings = [...used.written].flatMap((input) => used.staging.get(input)?.buffer.mapAsync(2) ?? []);
+    used.writable = Promise.all(mappings).catch(() => undefined);
+    used.written = new Set();
   }
 
   /**
@@ -266,10 +298,21 @@ async function bindPlan(
     return buffer;
   };
   for (const [tensor, given] of options.bind ?? []) memory.set(storage(tensor), given);
+  const { workspace } = options;
+  if (workspace) {
+    if (workspace.plan !== plan) throw new Error(`${plan.name}: a workspace must be of the same plan`);
+    for (const tensor of [
+      ...plan.buffers.flatMap((buffer) => buffer.tensors),
+      ...plan.inputs,
+      ...plan.outputs.map(storage),
+    ]) {
+      if (!memory.has(tensor) && tensor.kind !== 'parameter') memory.set(tensor, workspace.deviceTensor(tensor));
+    }
+  }
   for (const parameter of plan.parameters) {
     if (!memory.has(parameter)) memory.set(parameter, await pool.get(parameter));
   }
-  for (const buffer of plan.buffers) {
+  for (const buffer of workspace ? [] : plan.buffers) {
     const made = allocate(buffer.bytes, 'activations', buffer.tensors[0]?.name ?? plan.name, deviceUsage);
     for (const tensor of buffer.tensors) memory.set(tensor, { tensor, memory: made });
   }
@@ -282,15 +325,15 @@ async function bindPlan(
     });
   }
   const slots: Slot[] = [];
-  const fromHost = plan.inputs.filter((input) => !options.bind?.has(input));
-  for (let index = 0; index < plan.slots; index++) {
+  const fromHost = plan.hostInputs.filter((input) => !options.bind?.has(input));
+  for (let index = 0; index < (workspace ? 0 : plan.slots); index++) {
     const staging = new Map<Tensor, DeviceBuffer>();
     for (const input of fromHost) {
       const bytes = byteLength(input.shape, input.dtype);
       staging.set(input, allocate(bytes, 'slots', `${input.name} staging ${index}`, usage.mapWrite | usage.copySource));
     }
     const readback = new Map<Tensor, DeviceBuffer>();
-    for (const output of options.read ?? plan.outputs) {
+    for (const output of plan.hostOutputs) {
       const bytes = byteLength(output.shape, output.dtype);
       readback.set(
         output,
@@ -333,8 +376,15 @@ async function bindPlan(
       workgroups: step.workgroups,
     };
   });
-  if (blocks.length > 0) gpu.device.queue.writeBuffer(uniforms.buffer, 0, blocks);
-  return Program.bound(gpu, plan, pool, options.pool === undefined, { steps, memory, owned, slots }, options.profiler);
+  if (blocks.length > 0 && !workspace) gpu.device.queue.writeBuffer(uniforms.buffer, 0, blocks);
+  return Program.bound(
+    gpu,
+    plan,
+    pool,
+    options.pool === undefined,
+    { steps, memory, owned, slots, uniforms },
+    options.profiler,
+  );
 }
 
 function encodeSteps(encoder: GPUCommandEncoder, label: string, steps: readonly BoundStep[]): void {
