@@ -1,0 +1,74 @@
+import { line, type Color, type Shape } from './raster.js';
+
+/**
+ * Letters as a plotter draws them: polylines on a grid of 5 by 7 points, each point two digits (column 0–4, row 0–6),
+ * points of a line separated by spaces, lines by bars.
+ */
+const strokes: Readonly<Record<string, string>> = {
+  A: '06 02 20 42 46|04 44',
+  B: '06 00 30 41 42 33 03|33 44 45 36 06',
+  C: '41 30 10 01 05 16 36 45',
+  D: '00 06 26 44 42 20 00',
+  E: '40 00 06 46|03 33',
+  F: '40 00 06|03 33',
+  G: '41 30 10 01 05 16 36 45 43 23',
+  H: '00 06|40 46|03 43',
+  J: '40 45 36 16 05',
+  K: '00 06|40 03 46',
+  L: '00 06 46',
+  M: '06 00 23 40 46',
+  N: '06 00 46 40',
+  P: '06 00 30 41 42 33 03',
+  Q: '10 30 41 45 36 16 05 01 10|24 46',
+  R: '06 00 30 41 42 33 03|23 46',
+  S: '41 30 10 01 02 13 33 44 45 36 16 05',
+  T: '00 40|20 26',
+  U: '00 05 16 36 45 40',
+  V: '00 26 40',
+  X: '00 46|40 06',
+  Y: '00 23 40|23 26',
+  Z: '00 40 06 46',
+  '0': '10 30 41 45 36 16 05 01 10',
+  '1': '11 20 26|16 36',
+  '2': '01 10 30 41 42 06 46',
+  '3': '00 40 23 33 44 45 36 16 05',
+  '4': '36 30 04 44',
+  '5': '40 00 03 33 44 45 36 16 05',
+  '6': '40 20 01 05 16 36 45 44 33 03',
+  '7': '00 40 16',
+  '8': '13 02 01 10 30 41 42 33 13 04 05 16 36 45 44 33',
+  '9': '43 13 02 01 10 30 41 45 26 06',
+  '-': '03 43',
+};
+
+/** Width of a text whose letters are `height` high. */
+export function textWidth(text: string, height: number): number {
+  return text.length * height - height / 3;
+}
+
+/** A text centred on (x, y) as lines; letters without strokes and spaces are left blank. */
+export function textShapes(
+  text: string,
+  x: number,
+  y: number,
+  height: number,
+  color: Color,
+  options: { alpha?: number; weight?: number } = {},
+): Shape[] {
+  const { alpha = 1, weight = 0.075 } = options;
+  const grid = height / 6;
+  const left = x - textWidth(text, height) / 2;
+  const shapes: Shape[] = [];
+  Array.from(text).forEach((letter, place) => {
+    for (const polyline of (strokes[letter] ?? '').split('|')) {
+      const points = polyline.split(' ').filter((point) => point.length === 2);
+      for (let i = 1; i < points.length; i += 1) {
+        const [from = '', to = ''] = [points[i - 1], points[i]];
+        const at = (point: string, axis: 0 | 1): number =>
+          axis === 0 ? left + place * height + Number(point[0]) * grid : y + (Number(point[1]) - 3) * grid;
+        shapes.push(line(at(from, 0), at(from, 1), at(to, 0), at(to, 1), height * weight, color, { alpha }));
+      }
+    }
+  });
+  return shapes;
+}
