@@ -1,0 +1,48 @@
+import type { Graph, Operator, Tensor } from '../../engine/graph.js';
+import { epilogueInputs, fuseEpilogue, plainEpilogue, type WithEpilogue } from '../epilogue.js';
+import { chooseConv2d } from './choose.js';
+import { naive } from './naive.js';
+import { conv2dKey, conv2dShape, type Conv2dOptions, type Conv2dShape } from './shape.js';
+import type { Conv2dVariant } from './variant.js';
+
+/** All ways to compute a convolution. */
+export const conv2dVariants: readonly Conv2dVariant[] = [naive];
+
+interface Conv2dAttributes extends WithEpilogue {
+  readonly shape: Conv2dShape;
+}
+
+const conv2dOperator: Operator<Conv2dAttributes> = {
+  name: 'conv2d',
+  fuse: fuseEpilogue,
+  lower(node, lowering) {
+    const { shape } = node.attributes;
+    const [input] = node.inputs;
+    const [result] = node.outputs;
+    if (!input || !result) throw new Error('conv2d wants an input and weights');
+    const epilogue = epilogueInputs(node, lowering);
+    const { weight, bias, residual } = epilogue;
+    const variants = conv2dVariants.filter((variant) => variant.applies(shape, lowering.adapter, weight));
+    const order = chooseConv2d(shape, lowering.adapter);
+    const preferred = order.flatMap((name) => variants.filter((variant) => variant.name === name))[0] ?? naive;
+    const variant = lowering.choose('conv2d', conv2dKey(shape), variants, preferred);
+    variant.lower({ shape, lowering, input, result, epilogue, extras: [bias ?? weight, residual ?? weight] });
+  },
+};
+
+/**
+ * Convolution (cross-correlation, as networks use the word) of `input` [n, h, w, c] with `weight`
+ * [kernel height, kernel width, c / groups, out channels]. A following {@link addBias}, {@link batchNorm}, `add`, `relu`
+ * or `relu6` is fused into its store.
+ *
+ * @returns [n, out height, out width, out channels]
+ */
+export function conv2d(graph: Graph, input: Tensor, weight: Tensor, options: Conv2dOptions = {}): Tensor {
+  const shape = conv2dShape(input.shape, weight.shape, options);
+  return graph.apply(conv2dOperator, [input, weight], { shape, epilogue: plainEpilogue }, [
+    shape.batch,
+    shape.outHeight,
+    shape.outWidth,
+    shape.outChannels,
+  ]);
+}
