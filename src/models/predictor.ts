@@ -4,7 +4,7 @@ import { Graph, type Tensor } from '../engine/graph.js';
 import { allocationSize } from '../engine/memory.js';
 import { compile, type Plan } from '../engine/plan.js';
 import type { Profiler } from '../engine/profiler.js';
-import { ParameterPool, Program } from '../engine/program.js';
+import { ParameterPool, Program, type DeviceTensor } from '../engine/program.js';
 import { byteLength, elementCount, type NamedTensors, type Shape } from '../engine/tensor.js';
 import type { AnomalyModel, HeadOutputs, ModelSetting } from './anomaly-model.js';
 import { backboneFeatures } from './backbones/backbone.js';
@@ -115,6 +115,8 @@ export interface BatchResult {
  */
 export class Predictor {
   #workspace: Program | undefined;
+  /** Parameters of the head that all positions share. */
+  readonly #constants: ParameterPool;
   readonly #results: readonly DeviceBuffer[];
 
   private constructor(
@@ -124,6 +126,7 @@ export class Predictor {
     readonly frozen: Program,
     readonly profiler: Profiler | undefined,
   ) {
+    this.#constants = new ParameterPool(gpu);
     this.#results = Array.from({ length: predictorSlots }, (_, index) =>
       gpu.allocate(resultBytes(setting), 'slots', `results ${index}`, usage.mapRead | usage.copyDestination),
     );
@@ -142,12 +145,16 @@ export class Predictor {
   async load(parameters: NamedTensors): Promise<LoadedPosition> {
     const pool = new ParameterPool(this.gpu);
     try {
-      const options = {
-        pool,
+      const bind = new Map<Tensor, DeviceTensor>();
+      for (const tensor of this.plan.head.parameters) {
+        if (tensor.owner === 'position') bind.set(tensor, await pool.get(tensor));
+      }
+      const program = await Program.create(this.gpu, this.plan.head, {
+        pool: this.#constants,
+        bind,
         profiler: this.profiler,
         ...(this.#workspace && { workspace: this.#workspace }),
-      };
-      const program = await Program.create(this.gpu, this.plan.head, options);
+      });
       this.#workspace ??= program;
       const position = { program, parameters: pool };
       await this.replace(position, parameters);
@@ -225,6 +232,7 @@ export class Predictor {
   destroy(): void {
     for (const buffer of this.#results) buffer.destroy();
     this.#workspace?.destroy();
+    this.#constants.destroy();
     this.frozen.destroy();
   }
 }
