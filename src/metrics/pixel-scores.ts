@@ -1,14 +1,16 @@
 import type { Mask, ScoreMap } from '../data/image.js';
 import { TilesightError } from '../engine/errors.js';
+import { BlockCounts } from './block-counts.js';
 import { connectedComponents, RUN_FIELDS } from './components.js';
-import { BlockCounts, WeightedCounts } from './count-tables.js';
+
 import { LARGEST_SORTED } from './key-index.js';
 import { floatOfOrderedKey, orderedKeyOfBits } from './ordered-float.js';
 import type { LevelVisitor, Ranking } from './ranking.js';
+import { WeightedCounts } from './weighted-counts.js';
 
 /** How much `PixelScores` may keep. */
 export interface PixelScoresOptions {
-  /** Blocks of 32 neighbouring float values of good pixels; less than 2^21. The default takes at most 96 MiB. */
+  /** Blocks of 32 neighbouring float values of good pixels; less than 2^21. The default takes at most 92 MiB, and a quarter more while it makes room. */
   readonly blocks?: number;
   /** Distinct values of defective pixels; less than 2^21. The default takes at most 64 MiB. */
   readonly defectLevels?: number;
@@ -65,6 +67,7 @@ export class PixelScores implements Ranking {
 
   /** Low bits of the float scores that no longer count; 0 means that all metrics are exact. */
   get droppedBits(): number {
+    this.#settle();
     return this.#droppedBits;
   }
 
@@ -106,6 +109,7 @@ export class PixelScores implements Ranking {
   }
 
   visit(visitor: LevelVisitor): void {
+    this.#settle();
     const defects = this.#defectCounts.falling();
     const levels = defects.keys.length;
     const scale = 2 ** this.#droppedBits;
@@ -134,8 +138,7 @@ export class PixelScores implements Ranking {
         continue;
       }
       this.#good++;
-      this.#goodCounts.add(key >>> this.#droppedBits, 1);
-      if (this.#goodCounts.blocks > this.#blockLimit) this.#coarsen();
+      if (this.#goodCounts.add(key >>> this.#droppedBits)) this.#settle();
     }
   }
 
@@ -148,16 +151,18 @@ export class PixelScores implements Ranking {
       }
       this.#defective++;
       this.#defectCounts.add(key >>> this.#droppedBits, 1, share);
-      if (this.#defectCounts.keys > this.#levelLimit) this.#coarsen();
+      if (this.#defectCounts.keys > this.#levelLimit) this.#settle();
     }
   }
 
-  #coarsen(): void {
-    do {
-      this.#goodCounts = this.#goodCounts.coarsened(1);
-      this.#defectCounts = this.#defectCounts.coarsened(1);
+  /** Counts what is pending, then drops bits until both tables are within their limits. */
+  #settle(): void {
+    this.#goodCounts.merge();
+    while (this.#goodCounts.blocks > this.#blockLimit || this.#defectCounts.keys > this.#levelLimit) {
+      this.#goodCounts = this.#goodCounts.coarsened();
+      this.#defectCounts = this.#defectCounts.coarsened();
       this.#droppedBits++;
-    } while (this.#goodCounts.blocks > this.#blockLimit || this.#defectCounts.keys > this.#levelLimit);
+    }
   }
 }
 

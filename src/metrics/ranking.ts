@@ -87,3 +87,38 @@ export function quantileOfGood(ranking: Ranking, quantile: number): number | und
   });
   return result;
 }
+
+/**
+ * The same ranking with neighbouring levels that hold good items only joined into one, under the lowest score among them. Areas,
+ * curves and the best F1 come out the same (nothing but straight lines of the curves lies inside a joined level), and a walk over
+ * the pixels of a test split becomes as short as its defects are few. Counts at a threshold need the full ranking.
+ */
+export function condensed(ranking: Ranking): Ranking {
+  const scores: number[] = [];
+  const goods: number[] = [];
+  const defectives: number[] = [];
+  const shares: number[] = [];
+  ranking.visit((score, good, defective, regionShare) => {
+    const last = scores.length - 1;
+    if (defective === 0 && defectives[last] === 0) {
+      scores[last] = score;
+      goods[last] = (goods[last] ?? 0) + good;
+      return;
+    }
+    scores.push(score);
+    goods.push(good);
+    defectives.push(defective);
+    shares.push(regionShare);
+  });
+  return {
+    good: ranking.good,
+    defective: ranking.defective,
+    regions: ranking.regions,
+    unranked: ranking.unranked,
+    visit(visitor) {
+      for (let level = 0; level < scores.length; level++) {
+        visitor(scores[level] ?? 0, goods[level] ?? 0, defectives[level] ?? 0, shares[level] ?? 0);
+      }
+    },
+  };
+}

@@ -1,7 +1,7 @@
 import { areaUnderPrecisionRecall, areaUnderPro, areaUnderRoc, tieBounds } from './areas.js';
 import { bestF1, f1At, perRegionOverlapAt } from './f1.js';
 import type { PixelScores } from './pixel-scores.js';
-import type { Ranking } from './ranking.js';
+import { condensed, type Ranking } from './ranking.js';
 
 /** Metrics of the image scores; undefined where the images do not define one (one class only, NaN scores). */
 export interface ImageMetrics {
@@ -48,14 +48,15 @@ export function imageMetrics(ranking: Ranking, threshold: number | undefined): I
  * @param threshold pixels that score at or above it are called defective; undefined leaves F1 and PRO undefined
  */
 export function pixelMetrics(scores: PixelScores, threshold: number | undefined): PixelMetrics {
-  const bounds = tieBounds(scores);
+  const levels = condensed(scores);
+  const bounds = tieBounds(levels);
   return {
-    pixelAUROC: areaUnderRoc(scores),
-    pixelAUPR: areaUnderPrecisionRecall(scores),
-    pixelAUPRO: areaUnderPro(scores),
+    pixelAUROC: areaUnderRoc(levels),
+    pixelAUPR: areaUnderPrecisionRecall(levels),
+    pixelAUPRO: areaUnderPro(levels),
     pixelF1: threshold === undefined ? undefined : f1At(scores, threshold),
-    pixelF1Max: bestF1(scores)?.f1,
-    pixelPRO: threshold === undefined ? undefined : perRegionOverlapAt(scores, threshold),
+    pixelF1Max: bestF1(levels)?.f1,
+    pixelPRO: threshold === undefined ? undefined : perRegionOverlapAt(levels, threshold),
     errorBound: scores.droppedBits === 0 ? 0 : Math.max(bounds.areaUnderRoc, bounds.areaUnderPro),
   };
 }
