@@ -67,8 +67,8 @@ export function proCurve(ranking: Ranking, steps = DEFAULT_CURVE_STEPS): Curve |
 }
 
 /**
- * Keeps a point when it is one step away from the last kept one on either axis, together with its predecessor, so that corners
- * and long straight runs are drawn exactly; the first and the last point are always kept.
+ * Keeps a point when it is one step away from the last kept one on either axis, together with its predecessor, so that a long
+ * straight run keeps both its ends; the first and the last point are always kept. A corner is off by less than one step.
  */
 function thinnedCurve(steps: number, startX: number, startY: number) {
   const x = [startX];
