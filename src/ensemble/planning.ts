@@ -1,0 +1,164 @@
+import type { ImageSize } from '../data/image.js';
+import type { AdapterProfile } from '../engine/adapter.js';
+import { TilesightError } from '../engine/errors.js';
+import { transferWindowBytes } from '../engine/gpu.js';
+import { formatBytes } from '../engine/memory.js';
+import type { VariantTable } from '../engine/plan.js';
+import { elementCount } from '../engine/tensor.js';
+import type { AnomalyModel, FitPlan, ModelSetting } from '../models/anomaly-model.js';
+import type { Backbone } from '../models/backbones/backbone.js';
+import { planPredictor, type PredictorPlan } from '../models/predictor.js';
+import { tileGrid, type TileGrid } from './tiling.js';
+
+/** What a plan is asked for. What is left undefined is chosen. */
+export interface PlanRequest {
+  readonly model: AnomalyModel;
+  readonly backbone: Backbone;
+  readonly imageSize: ImageSize;
+  readonly tileSize?: ImageSize | undefined;
+  readonly stride?: ImageSize | undefined;
+  readonly batch?: number | undefined;
+  readonly shared: boolean;
+  readonly seed: number;
+  readonly trainingImages: number;
+  readonly adapter: AdapterProfile;
+  readonly kernels?: Readonly<Record<string, string>> | undefined;
+  readonly tuning?: VariantTable | undefined;
+  /** Device bytes that may be used; Infinity without a budget. */
+  readonly budgetBytes: number;
+}
+
+/** A configuration with everything chosen and what it will take. */
+export interface EnsemblePlan {
+  readonly setting: ModelSetting;
+  readonly grid: TileGrid;
+  readonly fit: FitPlan;
+  readonly predictor: PredictorPlan;
+  /** Positions whose parameters are on the device at once while predicting; fewer than all means that they stream. */
+  readonly residentPositions: number;
+  /** Highest device bytes of fitting, of prediction, and of both. */
+  readonly fitBytes: number;
+  readonly predictBytes: number;
+  readonly plannedBytes: number;
+  /** Arithmetic of predicting one image, in FLOP. */
+  readonly flopsPerImage: number;
+  /** Size of the finished run on disk, its parameters alone. */
+  readonly runBytes: number;
+  /** What was chosen and why, a line each. */
+  readonly notes: readonly string[];
+}
+
+/** Device bytes for the windows through which parameters go up and results come down. */
+export const transferBytes = 3 * transferWindowBytes;
+
+/** Tile sides that are tried from the largest that fits on, when none is given: small enough for any GPU. */
+const tileSides = [256, 192, 128, 96, 64];
+/** Batches that are tried, the largest first. */
+const batches = [8, 4, 2, 1];
+
+/**
+ * Completes a configuration within the budget and says what it will take, without a device. What the user gave is kept;
+ * tile size, stride and batch are chosen otherwise: the largest tile up to 256 pixels and the largest batch that fit.
+ *
+ * @throws TilesightError `memory` when nothing fits; the line names what would.
+ */
+export function planEnsemble(request: PlanRequest): EnsemblePlan {
+  const { imageSize, budgetBytes } = request;
+  const shortest = Math.min(imageSize.height, imageSize.width);
+  const sides = tileSides.filter((side) => side <= shortest);
+  const square = (side: number): ImageSize => ({ height: side, width: side });
+  const tiles = request.tileSize ? [request.tileSize] : sides.length > 0 ? sides.map(square) : [square(shortest)];
+  const batchChoices = request.batch === undefined ? batches : [request.batch];
+  let smallest: EnsemblePlan | undefined;
+  for (const tile of tiles) {
+    for (const batch of batchChoices) {
+      const plan = planOne(request, tile, batch);
+      if (plan.plannedBytes <= budgetBytes) return plan;
+      if (!smallest || plan.plannedBytes < smallest.plannedBytes) smallest = plan;
+    }
+  }
+  if (!smallest) throw new Error('no configuration to plan');
+  throw new TilesightError('memory', refusal(request, smallest));
+}
+
+function refusal(request: PlanRequest, smallest: EnsemblePlan): string {
+  const { tile, batch } = smallest.setting;
+  const needed = `tile ${tile.height}x${tile.width} with batch ${batch} needs ${formatBytes(smallest.plannedBytes)}`;
+  const budget = `the budget is ${formatBytes(request.budgetBytes)}`;
+  const withoutBudget = { ...request, budgetBytes: Infinity };
+  // The largest thing that would fit, among smaller tiles and batches than those asked for.
+  for (const side of tileSides.filter((candidate) => candidate <= Math.min(tile.height, tile.width))) {
+    for (const smaller of batches.filter((candidate) => candidate <= batch)) {
+      const plan = planOne({ ...withoutBudget, stride: undefined }, { height: side, width: side }, smaller);
+      if (plan.plannedBytes <= request.budgetBytes) {
+        return `${needed}, ${budget}: --tile-size ${side} --batch ${smaller} would fit (${formatBytes(plan.plannedBytes)})`;
+      }
+    }
+  }
+  return `${needed}, ${budget}: nothing smaller fits either, give at least --memory ${formatBytes(smallest.plannedBytes).replace(' ', '')}`;
+}
+
+/** Plans one choice of tile and batch, whether it fits or not. */
+function planOne(request: PlanRequest, tile: ImageSize, batch: number): EnsemblePlan {
+  const grid = tileGrid({ image: request.imageSize, tile, stride: request.stride ?? tile });
+  const positions = grid.rows * grid.columns;
+  const setting: ModelSetting = {
+    backbone: request.backbone,
+    tile,
+    batch,
+    seed: request.seed,
+    adapter: request.adapter,
+    ...(request.kernels && { kernels: request.kernels }),
+    ...(request.tuning && { tuning: request.tuning }),
+    budgetBytes: request.budgetBytes - transferBytes,
+    trainingImages: request.trainingImages * (request.shared ? positions : 1),
+  };
+  const fit = request.model.planFit(setting);
+  const { predictor, residentPositions, predictBytes } = planPrediction(request.model, setting, grid, request.shared);
+  const fitBytes = fit.peakBytes + transferBytes;
+  const models = request.shared ? 1 : positions;
+  const parameters = [...request.model.parameterShapes(setting).values()];
+  const notes = [...fit.notes];
+  if (!request.tileSize) notes.push(`tile size ${tile.height}x${tile.width} chosen`);
+  if (request.batch === undefined && budgetless(request) && batch !== batches[0]) notes.push(`batch ${batch} chosen to fit`);
+  if (residentPositions < models) {
+    notes.push(`the parameters of ${residentPositions} of ${models} positions fit at once: they stream through the device`);
+  }
+  return {
+    setting,
+    grid,
+    fit,
+    predictor,
+    residentPositions,
+    fitBytes,
+    predictBytes,
+    plannedBytes: Math.max(fitBytes, predictBytes),
+    flopsPerImage: predictor.flopsPerTile * positions,
+    runBytes: models * parameters.reduce((sum, shape) => sum + elementCount(shape) * 4, 0),
+    notes,
+  };
+}
+
+const budgetless = (request: PlanRequest): boolean => Number.isFinite(request.budgetBytes);
+
+/** The setting for prediction: its batch never has more tiles than an image. */
+export function predictionSetting(setting: ModelSetting, grid: TileGrid): ModelSetting {
+  return { ...setting, batch: Math.min(setting.batch, grid.rows * grid.columns) };
+}
+
+/** Plans prediction alone: how many positions stay on the device within the budget (at least one). */
+export function planPrediction(
+  model: AnomalyModel,
+  setting: ModelSetting,
+  grid: TileGrid,
+  shared: boolean,
+  predictor: PredictorPlan = planPredictor(model, predictionSetting(setting, grid)),
+): { predictor: PredictorPlan; residentPositions: number; predictBytes: number } {
+  const models = shared ? 1 : grid.rows * grid.columns;
+  const free = setting.budgetBytes - predictor.fixedBytes;
+  const fitting = predictor.positionBytes > 0 ? Math.floor(free / predictor.positionBytes) : models;
+  // Without a budget one position at a time is on the device: the peak is that of one tile, whatever the grid.
+  const residentPositions = Number.isFinite(setting.budgetBytes) ? Math.max(1, Math.min(models, fitting)) : 1;
+  const predictBytes = predictor.fixedBytes + residentPositions * predictor.positionBytes + transferBytes;
+  return { predictor, residentPositions, predictBytes };
+}

@@ -1,0 +1,242 @@
+import type { RgbImage, ScoreMap } from '../data/image.js';
+import { TilesightError } from '../engine/errors.js';
+import type { Profiler } from '../engine/profiler.js';
+import type { LoadedPosition, Predictor } from '../models/predictor.js';
+import { MapMerger } from './merging.js';
+import type { PositionCache } from './positions.js';
+import { cutTile, type TileGrid } from './tiling.js';
+
+/** An image to predict, at the ensemble's image size. Decoded when its turn comes. */
+export interface PredictionInput {
+  readonly name: string;
+  read(): Promise<RgbImage>;
+}
+
+/** The raw result of one image, before the stages that follow merging. */
+export interface RawPrediction {
+  readonly name: string;
+  /** Position in the order of the inputs. */
+  readonly index: number;
+  readonly image: RgbImage;
+  /** Merged anomaly map at the ensemble's image size. */
+  readonly map: ScoreMap;
+  /** Score of each tile, row-major. */
+  readonly tileScores: Float32Array;
+}
+
+/** What is done to a tile's map before merging (normalisation at the tile), in place. Returns the tile's score. */
+export type TileStage = (position: number, map: Float32Array, score: number) => number;
+
+/** How {@link predictImages} goes about it. */
+export interface PredictImagesOptions {
+  readonly predictor: Predictor;
+  readonly positions: PositionCache;
+  readonly grid: TileGrid;
+  /** One model for all positions. */
+  readonly shared: boolean;
+  readonly window: 'mean' | 'smooth';
+  readonly tileStage?: TileStage | undefined;
+  /** Host bytes for images and maps in work; decides how many images share an upload of parameters. Default 1 GiB. */
+  readonly hostBytes?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly profiler?: Profiler | undefined;
+}
+
+interface Work {
+  readonly index: number;
+  readonly name: string;
+  readonly image: RgbImage;
+  readonly merger: MapMerger;
+  readonly tileScores: Float32Array;
+  remaining: number;
+}
+
+interface Batch {
+  readonly items: readonly { work: Work; position: number }[];
+}
+
+/** Most images that share one upload of a position's parameters. */
+const largestGroup = 64;
+
+/**
+ * Predicts any number of images, in order, with bounded memory: while the device computes one batch of tiles, the next is
+ * cut and uploaded and the last is read back and merged. Where all positions are on the device, image follows image;
+ * where their parameters stream, a group of images goes through position after position, so that an upload serves them
+ * all. Nothing is decoded before the consumer has taken the results that came before.
+ */
+export async function* predictImages(
+  inputs: Iterable<PredictionInput> | AsyncIterable<PredictionInput>,
+  options: PredictImagesOptions,
+): AsyncGenerator<RawPrediction> {
+  const { predictor, grid } = options;
+  const positions = grid.rows * grid.columns;
+  const models = options.shared ? 1 : positions;
+  const streaming = options.positions.capacity < models;
+  const imageBytes = grid.image.height * grid.image.width * (3 + 4 + 4);
+  const affordable = Math.max(1, Math.floor((options.hostBytes ?? 2 ** 30) / imageBytes / 2));
+  const groupSize = streaming
+    ? Math.min(largestGroup, affordable)
+    : Math.min(affordable, Math.max(1, Math.ceil((2 * predictor.setting.batch) / positions)));
+
+  const pipeline = new Pipeline(options);
+  const groups = grouped(inputs, groupSize, options);
+  // The next group is decoded while this one computes.
+  let upcoming = groups.next();
+  upcoming.catch(() => undefined);
+  let done: Work[] = [];
+  for (;;) {
+    const group = await upcoming;
+    if (group.done) break;
+    upcoming = groups.next();
+    upcoming.catch(() => undefined);
+    for (const batch of batches(group.value, positions, models, options)) {
+      options.signal?.throwIfAborted();
+      done.push(...(await pipeline.push(batch)));
+      for (const work of inOrder(done)) yield result(work, options.profiler);
+      done = done.filter((work) => work.remaining >= 0);
+    }
+  }
+  done.push(...(await pipeline.drain()));
+  for (const work of inOrder(done)) yield result(work, options.profiler);
+}
+
+/** Finished works by index, each marked as taken. Within a group images finish in order. */
+function inOrder(done: Work[]): Work[] {
+  const ready = done.filter((work) => work.remaining === 0).sort((a, b) => a.index - b.index);
+  for (const work of ready) work.remaining = -1;
+  return ready;
+}
+
+function result(work: Work, profiler: Profiler | undefined): RawPrediction {
+  const started = performance.now();
+  const map = work.merger.finish();
+  for (const value of map.data) {
+    if (!Number.isFinite(value)) {
+      throw new TilesightError('numbers', `${work.name}: the anomaly map holds a value that is not finite: check the image and the run's weights`);
+    }
+  }
+  profiler?.host('merge', started);
+  return { name: work.name, index: work.index, image: work.image, map, tileScores: work.tileScores };
+}
+
+async function* grouped(
+  inputs: Iterable<PredictionInput> | AsyncIterable<PredictionInput>,
+  size: number,
+  { grid, window, profiler }: PredictImagesOptions,
+): AsyncGenerator<Work[]> {
+  let group: Work[] = [];
+  let index = 0;
+  const positions = grid.rows * grid.columns;
+  for await (const input of inputs) {
+    const started = performance.now();
+    const image = await input.read();
+    profiler?.host('decode', started);
+    if (image.height !== grid.image.height || image.width !== grid.image.width) {
+      throw new TilesightError(
+        'input',
+        `${input.name} is ${image.height}x${image.width}, the ensemble takes ${grid.image.height}x${grid.image.width}: resize it first`,
+      );
+    }
+    const merger = new MapMerger(grid, { window });
+    group.push({ index, name: input.name, image, merger, tileScores: new Float32Array(positions), remaining: positions });
+    index += 1;
+    if (group.length === size) {
+      yield group;
+      group = [];
+    }
+  }
+  if (group.length > 0) yield group;
+}
+
+/** Cuts a group's work into batches that hold at most as many positions as are on the device at once. */
+function* batches(group: readonly Work[], positions: number, models: number, options: PredictImagesOptions): Generator<Batch> {
+  const { batch } = options.predictor.setting;
+  const { capacity } = options.positions;
+  const streaming = capacity < models;
+  const order: { work: Work; position: number }[] = [];
+  if (streaming) {
+    for (let position = 0; position < positions; position++) for (const work of group) order.push({ work, position });
+  } else {
+    for (const work of group) for (let position = 0; position < positions; position++) order.push({ work, position });
+  }
+  let items: { work: Work; position: number }[] = [];
+  const distinct = new Set<number>();
+  for (const item of order) {
+    const full = items.length === batch || (streaming && !distinct.has(item.position) && distinct.size === capacity);
+    if (full) {
+      yield { items };
+      items = [];
+      distinct.clear();
+    }
+    items.push(item);
+    distinct.add(item.position);
+  }
+  if (items.length > 0) yield { items };
+}
+
+/** Two batches in flight: one computes, the other is filled or read. */
+class Pipeline {
+  readonly #slots: (Batch | undefined)[] = [undefined, undefined];
+  readonly #pixels: Uint8Array[];
+  #next = 0;
+
+  constructor(private readonly options: PredictImagesOptions) {
+    const { setting } = options.predictor;
+    const bytes = setting.batch * setting.tile.height * setting.tile.width * 3;
+    this.#pixels = this.#slots.map(() => new Uint8Array(bytes));
+  }
+
+  /** Submits a batch; gives the images that the batch before in this slot finished. */
+  async push(batch: Batch): Promise<Work[]> {
+    const { predictor, positions, grid, shared, profiler } = this.options;
+    const slot = this.#next;
+    this.#next = 1 - slot;
+    const finished = await this.#collect(slot);
+    const pixels = this.#pixels[slot] ?? new Uint8Array();
+    const tileBytes = grid.tile.height * grid.tile.width * 3;
+    const started = performance.now();
+    batch.items.forEach(({ work, position }, index) => {
+      cutTile(work.image, grid, position, pixels.subarray(index * tileBytes, (index + 1) * tileBytes));
+    });
+    profiler?.host('cut tiles', started);
+    const loaded: LoadedPosition[] = [];
+    for (const { position } of batch.items) loaded.push(await positions.get(shared ? 0 : position));
+    await predictor.submit(slot, pixels.subarray(0, batch.items.length * tileBytes), loaded);
+    this.#slots[slot] = batch;
+    const last = batch.items.at(-1);
+    if (last && !shared && positions.capacity < grid.rows * grid.columns) {
+      positions.prefetch((last.position + 1) % (grid.rows * grid.columns));
+    }
+    return finished;
+  }
+
+  /** Waits for everything in flight. */
+  async drain(): Promise<Work[]> {
+    const first = await this.#collect(this.#next);
+    return [...first, ...(await this.#collect(1 - this.#next))];
+  }
+
+  async #collect(slot: number): Promise<Work[]> {
+    const batch = this.#slots[slot];
+    if (!batch) return [];
+    const { predictor, grid, tileStage, profiler } = this.options;
+    const { maps, scores } = await predictor.read(slot, batch.items.length);
+    this.#slots[slot] = undefined;
+    const started = performance.now();
+    const size = grid.tile.height * grid.tile.width;
+    const finished: Work[] = [];
+    batch.items.forEach(({ work, position }, index) => {
+      const map = maps.subarray(index * size, (index + 1) * size);
+      const score = scores[index] ?? NaN;
+      if (!Number.isFinite(score)) {
+        throw new TilesightError('numbers', `${work.name}: the score of tile ${position} is not finite: check the image and the run's weights`);
+      }
+      work.tileScores[position] = tileStage ? tileStage(position, map, score) : score;
+      work.merger.addTile(Math.floor(position / grid.columns), position % grid.columns, map);
+      work.remaining -= 1;
+      if (work.remaining === 0) finished.push(work);
+    });
+    profiler?.host('merge', started);
+    return finished;
+  }
+}
