@@ -30,7 +30,7 @@ export async function embeddedMobilenetV2(options: EmbeddedWeightsOptions = {}):
   const cached = await readFile(path).catch(() => undefined);
   if (cached && sha256(cached) === embeddedMobilenetV2Sha256) return readBackboneWeights(cached, path);
 
-  const purpose = 'the weights of the default backbone, 25 MB,';
+  const purpose = 'the weights of the default backbone (25 MB)';
   const paths = await fetchPackageFiles(nsfwjsPackage, [nsfwjsMobilenetFiles.model, nsfwjsMobilenetFiles.weights], {
     ...options,
     purpose,
