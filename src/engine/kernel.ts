@@ -79,8 +79,8 @@ export function kernelInterface(kernel: Kernel): KernelInterface {
   const uniform = /@group\(0\)\s*@binding\((\d+)\)\s*var<uniform>\s*params\s*:\s*Params/.exec(kernel.source);
   const parameters: KernelParameter[] = [];
   if (uniform) {
-    const body = /struct Params\s*\{([^}]*)\}/.exec(kernel.source)?.[1] ?? '';
-    for (const [, name, type] of body.matchAll(/^\s*(\w+)\s*:\s*(u32|i32|f32)\s*,?/gm)) {
+    const body = (/struct Params\s*\{([^}]*)\}/.exec(kernel.source)?.[1] ?? '').replace(/\/\/.*/g, '');
+    for (const [, name, type] of body.matchAll(/(\w+)\s*:\s*(u32|i32|f32)\b/g)) {
       parameters.push({ name: name ?? '', type: type === 'u32' || type === 'i32' ? type : 'f32' });
     }
   }
