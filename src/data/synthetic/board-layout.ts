@@ -1,7 +1,7 @@
 import { textShapes } from './lettering.js';
 import { largeParts, pickPart, smallParts, type PartDesign, type PartKind } from './parts.js';
 import { createRandom, type Random } from './random.js';
-import { box, disc, line, placeShape, type Color, type Shape } from './raster.js';
+import { box, createPose, disc, line, posePoint, poseShape, type Color, type Shape } from './raster.js';
 import { unitOf } from './scene.js';
 
 /** A part on the board: where its origin lies and how it is turned. */
@@ -229,15 +229,17 @@ export function designBoard(seed: number, size: { height: number; width: number 
   }
   const fixed = furniture(edges, grid, cell, unit, random);
   const { parts, legendShapes, vias } = placeParts(grid, origin, cell, unit, random);
-  const pads = parts.flatMap((part, index) =>
-    part.design.pads.map(([x, y]) => {
-      const at = placeShape(disc(x, y, 1, copper), part.x, part.y, part.angle);
-      return { x: at.x, y: at.y, part: index };
-    }),
-  );
+  const pads = parts.flatMap((part, index) => {
+    const pose = createPose(part.x, part.y, part.angle);
+    return part.design.pads.map(([padX, padY]) => {
+      const [x, y] = posePoint(padX, padY, pose);
+      return { x, y, part: index };
+    });
+  });
   ground.push(...routeTraces(pads, unit, lacquer.trace), ...vias, ...fixed, ...legendShapes);
   for (const part of parts) {
-    ground.push(...part.design.ground.map((shape) => placeShape(shape, part.x, part.y, part.angle)));
+    const pose = createPose(part.x, part.y, part.angle);
+    ground.push(...part.design.ground.map((shape) => poseShape(shape, pose)));
   }
   return { unit, edges, lacquer, ground, parts };
 }

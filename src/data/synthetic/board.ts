@@ -1,6 +1,17 @@
 import { designBoard, type PlacedPart } from './board-layout.js';
 import { createRandom, type Random } from './random.js';
-import { box, paintShape, placeShape, poseShape, type Color, type Pose, type Shape, type Window } from './raster.js';
+import {
+  box,
+  createPose,
+  paintShape,
+  poseAbout,
+  posePoint,
+  poseShape,
+  type Color,
+  type Pose,
+  type Shape,
+  type Window,
+} from './raster.js';
 import { windowAround, type Patch, type Scene } from './scene.js';
 
 const fixture: Color = [52, 54, 59];
@@ -16,43 +27,65 @@ interface Part {
 /** The shapes of a part at a place, and the shadow that it throws to the lower right. */
 function placedPart(placed: PlacedPart, unit: number, pose: Pose, shade: number): Part {
   const { design } = placed;
+  const own = createPose(placed.x, placed.y, placed.angle);
+  const [x, y] = posePoint(own.dx, own.dy, pose);
+  const whole = createPose(x, y, own.angle + pose.angle);
   const shapes = design.body.map((shape): Shape => {
     const [red, green, blue] = shape.color;
     const color: Color = [Math.min(255, red * shade), Math.min(255, green * shade), Math.min(255, blue * shade)];
-    return poseShape(placeShape({ ...shape, color }, placed.x, placed.y, placed.angle), pose);
+    return { ...poseShape(shape, whole), color };
   });
   const reach = design.height * unit;
   const [first] = design.body;
-  const shadow = placeShape(
-    box(
-      0,
-      0,
-      Math.max(first?.halfWidth ?? 0, design.halfWidth - 6 * unit),
-      Math.max(first?.halfHeight ?? 0, design.halfHeight - 6 * unit),
-      [6, 8, 8],
-      {
-        radius: first?.radius ?? 0,
-        soft: 1.5 + reach * 1.4,
-        alpha: 0.5,
-      },
-    ),
-    placed.x + reach * 0.5,
-    placed.y + reach * 0.7,
-    placed.angle,
-  );
-  return { shapes, shadow: poseShape(shadow, pose), placed, shade };
+  const halfWidth = Math.max(first?.halfWidth ?? 0, design.halfWidth - 6 * unit);
+  const halfHeight = Math.max(first?.halfHeight ?? 0, design.halfHeight - 6 * unit);
+  const shadow = box(0, 0, halfWidth, halfHeight, [6, 8, 8], {
+    radius: first?.radius ?? 0,
+    soft: 1.5 + reach * 1.4,
+    alpha: 0.5,
+  });
+  const under = createPose(x + reach * 0.5, y + reach * 0.7, whole.angle);
+  return { shapes, shadow: poseShape(shadow, under), placed, shade };
 }
 
-/** Smooth mottling and the weave of the glass under the lacquer, in levels, at a point of the board. */
-function grain(x: number, y: number, unit: number): number {
-  const weave = Math.sin((x * 1.9) / unit) * Math.sin((y * 1.9) / unit) * 1.6;
-  const cloud =
-    Math.sin(x / (37 * unit) + 1.3 * Math.sin(y / (53 * unit))) + Math.sin(y / (41 * unit) + x / (97 * unit));
-  return weave + cloud * 1.4;
+/**
+ * Adds the weave of the glass under the lacquer (about 2 levels) and slow clouds (about 3 levels), fixed to the board.
+ * Sums of angles are taken apart so that sines are needed once a row and once a column.
+ */
+function addGrain(target: Uint8Array, window: Window, unit: number, pose: { dx: number; dy: number }): void {
+  const waves = (start: number, count: number, period: number): { sin: Float64Array; cos: Float64Array } => ({
+    sin: Float64Array.from({ length: count }, (_, i) => Math.sin((start + i) / (period * unit))),
+    cos: Float64Array.from({ length: count }, (_, i) => Math.cos((start + i) / (period * unit))),
+  });
+  const startX = window.left - pose.dx;
+  const startY = window.top - pose.dy;
+  const weaveX = waves(startX, window.width, 0.53).sin;
+  const weaveY = waves(startY, window.height, 0.53).sin;
+  const broad = waves(startX, window.width, 37);
+  const long = waves(startX, window.width, 97);
+  for (let row = 0, at = 0; row < window.height; row += 1) {
+    const y = (startY + row) / unit;
+    const phase = 1.3 * Math.sin(y / 53);
+    const [broadSin, broadCos] = [Math.sin(phase) * 1.4, Math.cos(phase) * 1.4];
+    const [longSin, longCos] = [Math.sin(y / 41) * 1.4, Math.cos(y / 41) * 1.4];
+    const weave = (weaveY[row] ?? 0) * 1.6;
+    for (let column = 0; column < window.width; column += 1, at += 3) {
+      const value =
+        weave * (weaveX[column] ?? 0) +
+        (broad.sin[column] ?? 0) * broadCos +
+        (broad.cos[column] ?? 0) * broadSin +
+        (long.sin[column] ?? 0) * longCos +
+        (long.cos[column] ?? 0) * longSin;
+      // Everything painted so far lies between 8 and 240, so no byte overflows.
+      target[at] = (target[at] ?? 0) + value * 0.6 + 0.5;
+      target[at + 1] = (target[at + 1] ?? 0) + value + 0.5;
+      target[at + 2] = (target[at + 2] ?? 0) + value * 0.6 + 0.5;
+    }
+  }
 }
 
 function touches(shape: Shape, window: Window): boolean {
-  const reach = Math.hypot(shape.halfWidth, shape.halfHeight) + shape.soft;
+  const reach = shape.halfWidth + shape.halfHeight + shape.soft;
   return (
     shape.x + reach > window.left &&
     shape.x - reach < window.left + window.width &&
@@ -76,13 +109,13 @@ export function boardScene(
   const { unit, edges, lacquer } = layout;
   const random = createRandom(seed, index, 2);
   const turn = jitter / Math.hypot(height, width);
-  const pose: Pose = {
-    x: width / 2,
-    y: height / 2,
-    dx: random.uniform(-jitter, jitter),
-    dy: random.uniform(-jitter, jitter),
-    angle: random.uniform(-turn, turn),
-  };
+  const pose = poseAbout(
+    width / 2,
+    height / 2,
+    random.uniform(-turn, turn),
+    random.uniform(-jitter, jitter),
+    random.uniform(-jitter, jitter),
+  );
   const [left, top, right, bottom] = edges;
   const plate = poseShape(
     box((left + right) / 2, (top + bottom) / 2, (right - left) / 2, (bottom - top) / 2, lacquer.base, {
@@ -115,23 +148,11 @@ export function boardScene(
     });
     paintShape(target, window, plate);
   };
-  const addGrain = (target: Uint8Array, window: Window): void => {
-    for (let row = 0, at = 0; row < window.height; row += 1) {
-      const y = window.top + row - pose.dy;
-      for (let column = 0; column < window.width; column += 1, at += 3) {
-        const x = window.left + column - pose.dx;
-        const value = grain(x, y, unit);
-        for (let channel = at; channel < at + 3; channel += 1) {
-          target[channel] = Math.max(0, (target[channel] ?? 0) + value * (channel === at + 1 ? 1 : 0.6) + 0.5);
-        }
-      }
-    }
-  };
   const renderWith = (window: Window, shown: readonly Part[]): Uint8Array => {
     const target = new Uint8Array(window.width * window.height * 3);
     paintPlate(target, window);
     for (const shape of ground) if (touches(shape, window)) paintShape(target, window, shape);
-    addGrain(target, window);
+    addGrain(target, window, unit, pose);
     for (const part of shown) {
       if (part.placed.design.height > 0 && touches(part.shadow, window)) paintShape(target, window, part.shadow);
       for (const shape of part.shapes) if (touches(shape, window)) paintShape(target, window, shape);
@@ -148,11 +169,11 @@ export function boardScene(
     return fitting[Math.floor(fitting.length * Math.sqrt(source.uniform(0, 1)))];
   };
   const patchOf = (part: Part | undefined, replacement: readonly Part[]): Patch => {
-    const center = part === undefined ? { x: width / 2, y: height / 2 } : posed(part.placed, pose);
+    const [x, y] = part === undefined ? [width / 2, height / 2] : posePoint(part.placed.x, part.placed.y, pose);
     const half = (part === undefined ? 1 : extentOf(part)) * 1.5 + 16 * unit;
-    const window = windowAround(center.x, center.y, half, size);
+    const window = windowAround(x, y, half, size);
     const shown = parts.flatMap((other) => (other === part ? [...replacement] : [other]));
-    return { window, data: renderWith(window, shown), ...center };
+    return { window, data: renderWith(window, shown), x, y };
   };
 
   return {
@@ -180,10 +201,4 @@ export function boardScene(
       return patchOf(part, [placedPart(moved, unit, pose, shade)]);
     },
   };
-}
-
-/** Where the pose shows a point of the board. */
-function posed(point: { x: number; y: number }, pose: Pose): { x: number; y: number } {
-  const shape = poseShape(box(point.x, point.y, 1, 1, fixture), pose);
-  return { x: shape.x, y: shape.y };
 }

@@ -76,7 +76,7 @@ function scratch(scene: Scene, random: Random, extent: number): Patch {
 /** A splash of solder or a stain of flux: lobes around a middle, the splash with a highlight. */
 function blob(scene: Scene, random: Random, extent: number): Patch {
   const { x, y } = scene.place(random, extent / 2);
-  const radius = extent * random.uniform(0.27, 0.36);
+  const radius = extent * random.uniform(0.24, 0.31);
   const bright = brightness(scene, x, y, extent) > 140;
   const stain = bright || random.chance(0.4);
   const color: Color = stain ? (bright ? [84, 56, 30] : [148, 104, 44]) : [182, 184, 182];
@@ -84,8 +84,8 @@ function blob(scene: Scene, random: Random, extent: number): Patch {
   const alpha = stain ? 0.85 : 1;
   const lobes = Array.from({ length: random.integer(4, 7) }, () => {
     const angle = random.uniform(0, 2 * Math.PI);
-    const far = radius * random.uniform(0.35, 0.7);
-    return [x + Math.cos(angle) * far, y + Math.sin(angle) * far, radius * random.uniform(0.35, 0.6)] as const;
+    const far = radius * random.uniform(0.6, 1);
+    return [x + Math.cos(angle) * far, y + Math.sin(angle) * far, radius * random.uniform(0.3, 0.58)] as const;
   });
   const all = [[x, y, radius] as const, ...lobes];
   const edge = Math.max(0.8, radius * 0.1);

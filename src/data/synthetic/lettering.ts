@@ -41,34 +41,37 @@ const strokes: Readonly<Record<string, string>> = {
   '-': '03 43',
 };
 
+/** The line segments of each letter in grid units: from x, from y, to x, to y. */
+const segments: ReadonlyMap<string, readonly (readonly [number, number, number, number])[]> = new Map(
+  Object.entries(strokes).map(([letter, polylines]) => [
+    letter,
+    polylines.split('|').flatMap((polyline) => {
+      const points = polyline.split(' ').map((point) => [Number(point[0]), Number(point[1])] as const);
+      return points.slice(1).map(([toX, toY], i) => {
+        const [fromX, fromY] = points[i] ?? [toX, toY];
+        return [fromX, fromY, toX, toY] as const;
+      });
+    }),
+  ]),
+);
+
 /** Width of a text whose letters are `height` high. */
 export function textWidth(text: string, height: number): number {
   return text.length * height - height / 3;
 }
 
 /** A text centred on (x, y) as lines; letters without strokes and spaces are left blank. */
-export function textShapes(
-  text: string,
-  x: number,
-  y: number,
-  height: number,
-  color: Color,
-  options: { alpha?: number; weight?: number } = {},
-): Shape[] {
-  const { alpha = 1, weight = 0.075 } = options;
+export function textShapes(text: string, x: number, y: number, height: number, color: Color): Shape[] {
   const grid = height / 6;
-  const left = x - textWidth(text, height) / 2;
+  const top = y - 3 * grid;
+  const weight = height * 0.075;
   const shapes: Shape[] = [];
-  Array.from(text).forEach((letter, place) => {
-    for (const polyline of (strokes[letter] ?? '').split('|')) {
-      const points = polyline.split(' ').filter((point) => point.length === 2);
-      for (let i = 1; i < points.length; i += 1) {
-        const [from = '', to = ''] = [points[i - 1], points[i]];
-        const at = (point: string, axis: 0 | 1): number =>
-          axis === 0 ? left + place * height + Number(point[0]) * grid : y + (Number(point[1]) - 3) * grid;
-        shapes.push(line(at(from, 0), at(from, 1), at(to, 0), at(to, 1), height * weight, color, { alpha }));
-      }
+  let left = x - textWidth(text, height) / 2;
+  for (const letter of text) {
+    for (const [fromX, fromY, toX, toY] of segments.get(letter) ?? []) {
+      shapes.push(line(left + fromX * grid, top + fromY * grid, left + toX * grid, top + toY * grid, weight, color));
     }
-  });
+    left += height;
+  }
   return shapes;
 }

@@ -28,15 +28,6 @@ export interface Window {
   readonly height: number;
 }
 
-/** How a drawing lies in the image: turned by `angle` about (x, y), then moved by (dx, dy). */
-export interface Pose {
-  readonly x: number;
-  readonly y: number;
-  readonly angle: number;
-  readonly dx: number;
-  readonly dy: number;
-}
-
 /** Softness of an edge in pixels: that of a lens that is in focus. */
 const opticalEdge = 1.4;
 
@@ -81,7 +72,7 @@ export function line(
   color: Color,
   extra: Extra = {},
 ): Shape {
-  const length = Math.hypot(x1 - x0, y1 - y0);
+  const length = Math.sqrt((x1 - x0) ** 2 + (y1 - y0) ** 2);
   return box((x0 + x1) / 2, (y0 + y1) / 2, length / 2 + halfWidth, halfWidth, color, {
     angle: Math.atan2(y1 - y0, x1 - x0),
     radius: halfWidth,
@@ -89,29 +80,44 @@ export function line(
   });
 }
 
-/** The shape moved from its own frame to where (x, y, angle) puts that frame's origin. */
-export function placeShape(shape: Shape, x: number, y: number, angle: number): Shape {
-  const cos = Math.cos(angle);
-  const sin = Math.sin(angle);
-  return {
-    ...shape,
-    x: x + cos * shape.x - sin * shape.y,
-    y: y + sin * shape.x + cos * shape.y,
-    angle: shape.angle + angle,
-  };
+/** A turn about the origin and then a move: from a part's frame to the board's, or from the board's to the image's. */
+export interface Pose {
+  readonly cos: number;
+  readonly sin: number;
+  readonly angle: number;
+  readonly dx: number;
+  readonly dy: number;
 }
 
-/** The shape as the pose shows it. */
-export function poseShape(shape: Shape, pose: Pose): Shape {
-  const cos = Math.cos(pose.angle);
-  const sin = Math.sin(pose.angle);
-  const x = shape.x - pose.x;
-  const y = shape.y - pose.y;
+/** The pose that turns by `angle` and puts the origin at (dx, dy). */
+export function createPose(dx: number, dy: number, angle: number): Pose {
+  return { cos: Math.cos(angle), sin: Math.sin(angle), angle, dx, dy };
+}
+
+/** The pose that turns by `angle` about (x, y) and then moves by (dx, dy). */
+export function poseAbout(x: number, y: number, angle: number, dx: number, dy: number): Pose {
+  const { cos, sin } = createPose(0, 0, angle);
+  return createPose(x + dx - (cos * x - sin * y), y + dy - (sin * x + cos * y), angle);
+}
+
+/** Where a pose takes a point. */
+export function posePoint(x: number, y: number, { cos, sin, dx, dy }: Pose): readonly [number, number] {
+  return [dx + cos * x - sin * y, dy + sin * x + cos * y];
+}
+
+/** The shape as a pose shows it. */
+export function poseShape(shape: Shape, { cos, sin, angle, dx, dy }: Pose): Shape {
   return {
-    ...shape,
-    x: pose.x + pose.dx + cos * x - sin * y,
-    y: pose.y + pose.dy + sin * x + cos * y,
-    angle: shape.angle + pose.angle,
+    x: dx + cos * shape.x - sin * shape.y,
+    y: dy + sin * shape.x + cos * shape.y,
+    halfWidth: shape.halfWidth,
+    halfHeight: shape.halfHeight,
+    angle: shape.angle + angle,
+    radius: shape.radius,
+    stroke: shape.stroke,
+    soft: shape.soft,
+    color: shape.color,
+    alpha: shape.alpha,
   };
 }
 
@@ -166,6 +172,12 @@ export function paintShape(target: Uint8Array, window: Window, shape: Shape): vo
       let share = 0.5 - distance / soft;
       if (share <= 0) continue;
       share = (share > 1 ? 1 : share) * alpha;
+      if (share === 1) {
+        target[at] = red + 0.5;
+        target[at + 1] = green + 0.5;
+        target[at + 2] = blue + 0.5;
+        continue;
+      }
       const r = target[at] ?? 0;
       const g = target[at + 1] ?? 0;
       const b = target[at + 2] ?? 0;
