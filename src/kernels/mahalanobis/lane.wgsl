@@ -1,0 +1,59 @@
+// Mahalanobis distances to one Gaussian a position: result[b][p] = |W_p (x_bp − μ_p)|, W_p a packed lower triangle.
+// One thread a (image, position) goes through W four rows at a time: six loads serve four multiply-adds, the row's four
+// values being independent sums. The choice on software adapters, where a gather costs what any load costs.
+
+struct Params {
+  images: u32,
+  positions: u32,    // of the features
+  dimensions: u32,
+  first: u32,        // first position of this run
+  count: u32,        // positions of this run
+  triangle: u32,     // elements a triangle
+  skip: u32,         // words in front of the first position's triangle
+}
+
+@group(0) @binding(0) var<storage, read> features: array<f32>;   // [images, positions, dimensions]
+@group(0) @binding(1) var<storage, read> mean: array<f32>;       // [positions, dimensions]
+@group(0) @binding(2) var<storage, read> factor: array<f32>;     // [count, triangle], packed
+@group(0) @binding(3) var<storage, read_write> result: array<f32>;   // [images, positions]
+@group(0) @binding(4) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let index = (group.x + group.y * groups.x) * 64u + lane;
+  let image = index / params.count;
+  let position = index % params.count;
+  if (image >= params.images) { return; }
+  let place = params.first + position;
+  let x = (image * params.positions + place) * params.dimensions;
+  let m = place * params.dimensions;
+  var total = 0.0;
+  var at = params.skip + position * params.triangle;
+  var row = 0u;
+  for (; row + 4u <= params.dimensions; row += 4u) {
+    // First words of the rows row … row+3.
+    let a0 = at;
+    let a1 = a0 + row + 1u;
+    let a2 = a1 + row + 2u;
+    let a3 = a2 + row + 3u;
+    var sums = vec4f(0.0);
+    for (var k = 0u; k <= row; k += 1u) {
+      sums += vec4f(factor[a0 + k], factor[a1 + k], factor[a2 + k], factor[a3 + k]) * (features[x + k] - mean[m + k]);
+    }
+    let z1 = features[x + row + 1u] - mean[m + row + 1u];
+    let z2 = features[x + row + 2u] - mean[m + row + 2u];
+    let z3 = features[x + row + 3u] - mean[m + row + 3u];
+    sums.y += factor[a1 + row + 1u] * z1;
+    sums.z += factor[a2 + row + 1u] * z1 + factor[a2 + row + 2u] * z2;
+    sums.w += factor[a3 + row + 1u] * z1 + factor[a3 + row + 2u] * z2 + factor[a3 + row + 3u] * z3;
+    total += dot(sums, sums);
+    at = a3 + row + 4u;
+  }
+  for (; row < params.dimensions; row += 1u) {
+    var sum = 0.0;
+    for (var k = 0u; k <= row; k += 1u) { sum += factor[at + k] * (features[x + k] - mean[m + k]); }
+    total += sum * sum;
+    at += row + 1u;
+  }
+  result[image * params.positions + place] = sqrt(total);
+}
