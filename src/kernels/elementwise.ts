@@ -1,16 +1,49 @@
 import { foldWorkgroups } from '../engine/kernel.js';
-import type { Graph, Operator, Tensor } from '../engine/graph.js';
+import type { Graph, Node, Operator, Tensor } from '../engine/graph.js';
 import { elementCount } from '../engine/tensor.js';
+import { channelSum } from './channel-sum.js';
 import source from './elementwise.wgsl';
+import { reduce } from './reduce.js';
+import { sameSize, wrong } from './shapes.js';
 
 /** Operations by their number in the kernel. */
-const operations = ['add', 'subtract', 'multiply', 'divide', 'affine', 'relu', 'relu6'] as const;
+const operations = [
+  'add',
+  'subtract',
+  'multiply',
+  'divide',
+  'affine',
+  'relu',
+  'relu6',
+  'tanh',
+  'exp',
+  'log',
+  'softplus',
+  'sigmoid',
+  'sqrt',
+  'square',
+  'abs',
+  'clamp-min',
+  'relu-gradient',
+  'relu6-gradient',
+  'tanh-gradient',
+  'sigmoid-gradient',
+  'sqrt-gradient',
+  'softplus-gradient',
+  'square-gradient',
+  'abs-gradient',
+  'clamp-min-gradient',
+] as const;
 
 /** Name of an elementwise operation. */
 export type ElementwiseOperation = (typeof operations)[number];
 
+/** How the right operand meets the left. */
+type Broadcast = 'none' | 'scalar' | 'channels';
+
 interface ElementwiseAttributes {
   readonly operation: ElementwiseOperation;
+  readonly broadcast: Broadcast;
   readonly a: number;
   readonly b: number;
 }
@@ -19,63 +52,190 @@ function elementwiseOperator(name: string): Operator<ElementwiseAttributes> {
   return {
     name,
     lower(node, lowering) {
-      const { operation, a, b } = node.attributes;
+      const { operation, broadcast, a, b } = node.attributes;
       const [left, right = left] = node.inputs;
       const [result] = node.outputs;
       if (!left || !right || !result) throw new Error(`${name} wants one or two inputs`);
       const count = elementCount(result.shape);
       const vectors = Math.ceil(count / 4);
+      let channels = 1;
+      let broadcastNumber = 0;
+      if (broadcast === 'scalar') broadcastNumber = 1;
+      if (broadcast === 'channels') {
+        channels = elementCount(right.shape);
+        broadcastNumber = channels % 4 === 0 ? 3 : 2;
+        if (channels % 4 === 0) channels /= 4;
+      }
       lowering.dispatch({
-        kernel: { name: `elementwise/${operation}`, source, constants: { OPERATION: operations.indexOf(operation) } },
+        kernel: {
+          name: `elementwise/${operation}${['', '-scalar', '-channels', '-channels-vec4'][broadcastNumber] ?? ''}`,
+          source,
+          constants: { OPERATION: operations.indexOf(operation), BROADCAST: broadcastNumber },
+        },
         bindings: [left, right, result],
-        parameters: { vectors, a, b },
+        parameters: { vectors, channels, a, b },
         workgroups: foldWorkgroups(Math.ceil(vectors / 64), lowering.adapter.limits.maxComputeWorkgroupsPerDimension),
         flops: count,
       });
     },
     gradient(node, [gradient], graph) {
       const [left, right] = node.inputs;
-      if (!gradient || !left) return [];
-      switch (node.attributes.operation) {
-        case 'add':
-          return [gradient, gradient];
-        case 'subtract':
-          return [gradient, affine(graph, gradient, -1, 0)];
-        case 'multiply':
-          return right ? [multiply(graph, gradient, right), multiply(graph, gradient, left)] : [];
-        case 'affine':
-          return [affine(graph, gradient, node.attributes.a, 0)];
-        default:
-          throw new Error(`elementwise ${node.attributes.operation} has no gradient`);
-      }
+      const [result] = node.outputs;
+      if (!gradient || !left || !result) return [];
+      return right
+        ? binaryGradient(node, gradient, left, right, result, graph)
+        : [unaryGradient(node, gradient, left, result, graph)];
     },
   };
 }
 
-const operators = new Map(operations.map((operation) => [operation, elementwiseOperator(operation)]));
-
-function elementwise(graph: Graph, operation: ElementwiseOperation, inputs: Tensor[], a = 0, b = 0): Tensor {
-  const [first, second] = inputs;
-  const operator = operators.get(operation);
-  if (!first || !operator) throw new Error(`${operation} wants an input`);
-  if (second && elementCount(second.shape) !== elementCount(first.shape)) {
-    throw new Error(`${operation}: shapes [${first.shape.join(', ')}] and [${second.shape.join(', ')}] differ`);
+function binaryGradient(
+  node: Node<ElementwiseAttributes>,
+  gradient: Tensor,
+  left: Tensor,
+  right: Tensor,
+  result: Tensor,
+  graph: Graph,
+): Tensor[] {
+  const { operation, broadcast } = node.attributes;
+  // What flows to every element of the right operand, summed to the operand's own size.
+  const gathered = (each: Tensor): Tensor => {
+    if (broadcast === 'none') return each;
+    const sum =
+      broadcast === 'scalar' ? reduce(graph, each, { operation: 'sum', over: 'all' }) : channelSum(graph, each);
+    return graph.reshape(sum, right.shape);
+  };
+  const by = (other: ElementwiseOperation, factor: Tensor): Tensor =>
+    combine(graph, other, gradient, factor, factor === right ? broadcast : 'none');
+  switch (operation) {
+    case 'add':
+      return [gradient, gathered(gradient)];
+    case 'subtract':
+      return [gradient, gathered(affine(graph, gradient, -1, 0))];
+    case 'multiply':
+      return [by('multiply', right), gathered(by('multiply', left))];
+    case 'divide': {
+      const byLeft = by('divide', right);
+      return [byLeft, gathered(affine(graph, multiply(graph, byLeft, result), -1, 0))];
+    }
+    default:
+      throw new Error(`elementwise ${operation} has no gradient`);
   }
-  return graph.apply(operator, inputs, { operation, a, b }, first.shape);
 }
 
+function unaryGradient(
+  node: Node<ElementwiseAttributes>,
+  gradient: Tensor,
+  input: Tensor,
+  result: Tensor,
+  graph: Graph,
+): Tensor {
+  const { operation, a } = node.attributes;
+  const rule = (name: ElementwiseOperation, saved: Tensor): Tensor =>
+    apply(graph, name, [saved, gradient], 'none', a, 0);
+  switch (operation) {
+    case 'affine':
+      return affine(graph, gradient, a, 0);
+    case 'exp':
+      return multiply(graph, gradient, result);
+    case 'log':
+      return divide(graph, gradient, input);
+    // From the result, so that the input needs no memory and a convolution before can take the activation into its store.
+    case 'relu':
+    case 'relu6':
+    case 'tanh':
+    case 'sigmoid':
+    case 'sqrt':
+      return rule(`${operation}-gradient`, result);
+    case 'softplus':
+    case 'square':
+    case 'abs':
+    case 'clamp-min':
+      return rule(`${operation}-gradient`, input);
+    default:
+      throw new Error(`elementwise ${operation} has no gradient`);
+  }
+}
+
+const operators = new Map(operations.map((operation) => [operation, elementwiseOperator(operation)]));
+
+function apply(
+  graph: Graph,
+  operation: ElementwiseOperation,
+  inputs: readonly Tensor[],
+  broadcast: Broadcast,
+  a: number,
+  b: number,
+): Tensor {
+  const [first] = inputs;
+  const operator = operators.get(operation);
+  if (!first || !operator) throw new Error(`${operation} wants an input`);
+  return graph.apply(operator, inputs, { operation, broadcast, a, b }, first.shape);
+}
+
+function combine(
+  graph: Graph,
+  operation: ElementwiseOperation,
+  left: Tensor,
+  right: Tensor,
+  broadcast: Broadcast = 'none',
+): Tensor {
+  if (broadcast === 'none') sameSize(operation, left, right);
+  const size = elementCount(right.shape);
+  if (broadcast === 'scalar' && size !== 1) throw wrong(operation, `wants one number, ${right.name} has ${size}`);
+  if (broadcast === 'channels' && size !== left.shape.at(-1)) {
+    throw wrong(operation, `wants one number for each of ${left.shape.at(-1)} channels, ${right.name} has ${size}`);
+  }
+  return apply(graph, operation, [left, right], broadcast, 0, 0);
+}
+
+const single = (graph: Graph, operation: ElementwiseOperation, input: Tensor, a = 0, b = 0): Tensor =>
+  apply(graph, operation, [input], 'none', a, b);
+
 /** `left + right`, of one shape. Fused into the operator before it where that can take a residual. */
-export const add = (graph: Graph, left: Tensor, right: Tensor): Tensor => elementwise(graph, 'add', [left, right]);
+export const add = (graph: Graph, left: Tensor, right: Tensor): Tensor => combine(graph, 'add', left, right);
 /** `left − right`, of one shape. */
-export const subtract = (graph: Graph, left: Tensor, right: Tensor): Tensor =>
-  elementwise(graph, 'subtract', [left, right]);
+export const subtract = (graph: Graph, left: Tensor, right: Tensor): Tensor => combine(graph, 'subtract', left, right);
 /** `left · right`, of one shape. */
-export const multiply = (graph: Graph, left: Tensor, right: Tensor): Tensor =>
-  elementwise(graph, 'multiply', [left, right]);
+export const multiply = (graph: Graph, left: Tensor, right: Tensor): Tensor => combine(graph, 'multiply', left, right);
+/** `left / right`, of one shape. */
+export const divide = (graph: Graph, left: Tensor, right: Tensor): Tensor => combine(graph, 'divide', left, right);
+
+/** `input · scalar`, for a scalar that is a tensor of one element. */
+export const scaleBy = (graph: Graph, input: Tensor, scalar: Tensor): Tensor =>
+  combine(graph, 'multiply', input, scalar, 'scalar');
+/** `input · scale` with one factor a channel: `[…, channels]` by `[channels]`. */
+export const channelScale = (graph: Graph, input: Tensor, scale: Tensor): Tensor =>
+  combine(graph, 'multiply', input, scale, 'channels');
+/** `input + shift` with one summand a channel: `[…, channels]` by `[channels]`. */
+export const channelShift = (graph: Graph, input: Tensor, shift: Tensor): Tensor =>
+  combine(graph, 'add', input, shift, 'channels');
+
 /** `scale · input + shift` with constants. */
 export const affine = (graph: Graph, input: Tensor, scale: number, shift: number): Tensor =>
-  elementwise(graph, 'affine', [input], scale, shift);
+  single(graph, 'affine', input, scale, shift);
+/** `−input`. */
+export const negate = (graph: Graph, input: Tensor): Tensor => affine(graph, input, -1, 0);
 /** `max(input, 0)`. */
-export const relu = (graph: Graph, input: Tensor): Tensor => elementwise(graph, 'relu', [input]);
+export const relu = (graph: Graph, input: Tensor): Tensor => single(graph, 'relu', input);
 /** `min(max(input, 0), 6)`. */
-export const relu6 = (graph: Graph, input: Tensor): Tensor => elementwise(graph, 'relu6', [input]);
+export const relu6 = (graph: Graph, input: Tensor): Tensor => single(graph, 'relu6', input);
+/** Hyperbolic tangent. */
+export const tanh = (graph: Graph, input: Tensor): Tensor => single(graph, 'tanh', input);
+/** `e^input`. */
+export const exp = (graph: Graph, input: Tensor): Tensor => single(graph, 'exp', input);
+/** Natural logarithm; inputs must be positive. */
+export const log = (graph: Graph, input: Tensor): Tensor => single(graph, 'log', input);
+/** `log(1 + e^(beta · input)) / beta`, without overflow. */
+export const softplus = (graph: Graph, input: Tensor, beta = 1): Tensor => single(graph, 'softplus', input, beta);
+/** `1 / (1 + e^−input)`. */
+export const sigmoid = (graph: Graph, input: Tensor): Tensor => single(graph, 'sigmoid', input);
+/** Square root; its gradient is infinite at 0. */
+export const sqrt = (graph: Graph, input: Tensor): Tensor => single(graph, 'sqrt', input);
+/** `input²`. */
+export const square = (graph: Graph, input: Tensor): Tensor => single(graph, 'square', input);
+/** `|input|`; its gradient at 0 is 0. */
+export const abs = (graph: Graph, input: Tensor): Tensor => single(graph, 'abs', input);
+/** `max(input, minimum)`; where it clamps no gradient flows. */
+export const clampMin = (graph: Graph, input: Tensor, minimum: number): Tensor =>
+  single(graph, 'clamp-min', input, minimum);
