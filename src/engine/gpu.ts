@@ -164,14 +164,16 @@ export class Gpu {
     const scopes: GPUErrorFilter[] = ['validation', 'out-of-memory', 'internal'];
     for (const scope of scopes) this.device.pushErrorScope(scope);
     let result: T;
+    let found: TilesightError | undefined;
     try {
       result = await body();
     } finally {
       for (let i = 0; i < scopes.length; i++) {
         const error = await this.device.popErrorScope();
-        if (error) this.#failure ??= new TilesightError('device', oneLine(error.message));
+        if (error) found ??= new TilesightError('device', `${stage}: the device reported: ${oneLine(error.message)}`);
       }
     }
+    if (found) throw found;
     this.assertHealthy(stage);
     return result;
   }

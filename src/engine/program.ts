@@ -344,12 +344,9 @@ async function bindPlan(
   }
 
   const stride = uniformStride(plan.adapter);
-  const uniforms = allocate(
-    plan.steps.length * stride,
-    'uniforms',
-    `${plan.name} parameters`,
-    usage.uniform | usage.copyDestination,
-  );
+  const uniforms =
+    workspace?.uniforms ??
+    allocate(plan.steps.length * stride, 'uniforms', `${plan.name} parameters`, usage.uniform | usage.copyDestination);
   const blocks = new Uint32Array((plan.steps.length * stride) / 4);
   const compiled = await Promise.all(plan.steps.map((step) => gpu.pipeline(step.kernel)));
   const steps = plan.steps.map((step, index): BoundStep => {
