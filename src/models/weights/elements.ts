@@ -137,6 +137,11 @@ export function describe(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
+/** A tensor's name for an error of one line: quoted only if it is unlike any parameter's name. */
+export function printableName(name: string): string {
+  return /^[\w.:/-]{1,200}$/.test(name) ? name : describe(name);
+}
+
 function littleEndianFloat32(bytes: Uint8Array, count: number): Float32Array {
   if (bytes.byteOffset % 4 === 0) return new Float32Array(bytes.buffer, bytes.byteOffset, count);
   const copy = bytes.slice();

@@ -13,7 +13,7 @@ export function parseModuleExport(source: string, where: string): unknown {
   if (!start) {
     throw new TilesightError('input', `${where}: is no JavaScript module that holds data; fetch the package again`);
   }
-  return new LiteralParser(source, start.index + start[0].length, where).value(0);
+  return new LiteralParser(source, start.index + start[0].length, where).whole();
 }
 
 class LiteralParser {
@@ -23,7 +23,14 @@ class LiteralParser {
     private readonly where: string,
   ) {}
 
-  value(depth: number): unknown {
+  /** The value and the brace that closes the module's function. */
+  whole(): unknown {
+    const value = this.value(0);
+    this.expect('}');
+    return value;
+  }
+
+  private value(depth: number): unknown {
     if (depth > maximumDepth) throw this.error();
     switch (this.source[this.position]) {
       case '{':

@@ -1,5 +1,6 @@
 import { TilesightError } from '../../engine/errors.js';
 import type { HostTensor, NamedTensors } from '../../engine/tensor.js';
+import { printableName } from './elements.js';
 
 /** Index of the first NaN or infinity, or -1. */
 export function firstNonFinite(data: Float32Array): number {
@@ -23,7 +24,7 @@ export function assertFinite(tensors: NamedTensors, where: string): void {
     const place = coordinates(tensor, index).join(', ');
     throw new TilesightError(
       'input',
-      `${where}: tensor ${name} holds ${value} at [${place}]; fetch or export the weights again`,
+      `${where}: tensor ${printableName(name)} holds ${value} at [${place}]; fetch or export the weights again`,
     );
   }
 }

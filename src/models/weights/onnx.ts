@@ -7,6 +7,7 @@ import {
   elementsToFloat32,
   float16ToNumber,
   maximumRank,
+  printableName,
   type ElementType,
 } from './elements.js';
 import { protobufFields, protobufText, protobufVarints, type ProtobufField } from './protobuf.js';
@@ -102,7 +103,7 @@ function addTensor(bytes: Uint8Array, tensors: Map<string, HostTensor>, skipped:
   if (message.name === '') throw damaged(where, 'an initialiser has no name');
   const type = floatTypes.get(message.dataType);
   if (type === undefined) {
-    skipped.push(`${message.name} (${typeNames[message.dataType] ?? `type ${message.dataType}`})`);
+    skipped.push(`${printableName(message.name)} (${typeNames[message.dataType] ?? `type ${message.dataType}`})`);
     return;
   }
   if (tensors.has(message.name)) throw damaged(place, 'it occurs twice');
