@@ -200,8 +200,17 @@ function placeParts(
   return { parts, legendShapes, vias };
 }
 
-/** Draws up the board of a seed for an image size (pixels). */
+/** The board drawn up last: the images of a data set share theirs, and drawing it up takes as long as an image. */
+let latest: { key: string; layout: BoardLayout } | undefined;
+
+/** The board of a seed for an image size (pixels). */
 export function designBoard(seed: number, size: { height: number; width: number }): BoardLayout {
+  const key = `${seed} ${size.height} ${size.width}`;
+  if (latest?.key !== key) latest = { key, layout: drawUpBoard(seed, size) };
+  return latest.layout;
+}
+
+function drawUpBoard(seed: number, size: { height: number; width: number }): BoardLayout {
   const random = createRandom(seed, 1);
   const unit = unitOf(size);
   const cell = 26 * unit;

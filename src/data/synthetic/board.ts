@@ -33,7 +33,7 @@ function placedPart(placed: PlacedPart, unit: number, pose: Pose, shade: number)
   const shapes = design.body.map((shape): Shape => {
     const [red, green, blue] = shape.color;
     const color: Color = [Math.min(255, red * shade), Math.min(255, green * shade), Math.min(255, blue * shade)];
-    return { ...poseShape(shape, whole), color };
+    return poseShape(shape, whole, color);
   });
   const reach = design.height * unit;
   const [first] = design.body;

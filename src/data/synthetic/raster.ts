@@ -105,8 +105,8 @@ export function posePoint(x: number, y: number, { cos, sin, dx, dy }: Pose): rea
   return [dx + cos * x - sin * y, dy + sin * x + cos * y];
 }
 
-/** The shape as a pose shows it. */
-export function poseShape(shape: Shape, { cos, sin, angle, dx, dy }: Pose): Shape {
+/** The shape as a pose shows it, perhaps in another colour. */
+export function poseShape(shape: Shape, { cos, sin, angle, dx, dy }: Pose, color: Color = shape.color): Shape {
   return {
     x: dx + cos * shape.x - sin * shape.y,
     y: dy + sin * shape.x + cos * shape.y,
@@ -116,7 +116,7 @@ export function poseShape(shape: Shape, { cos, sin, angle, dx, dy }: Pose): Shap
     radius: shape.radius,
     stroke: shape.stroke,
     soft: shape.soft,
-    color: shape.color,
+    color,
     alpha: shape.alpha,
   };
 }
