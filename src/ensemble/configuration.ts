@@ -29,13 +29,16 @@ export interface RunConfiguration {
   readonly trainingImages: readonly string[];
 }
 
-/** How thresholds are set: held-out good images (a share of the training images), or the test images as in the paper. */
+/** What thresholds and normalisation are fitted on. */
 export interface ValidationRule {
-  readonly split: 'held-out' | 'same-as-test' | 'none';
-  /** Share of the training images that is held out, where the data set has no validation split of its own. */
+  /** Held-out good images, a share of the labelled test images (which then are not tested), or the test images as in the paper. */
+  readonly split: 'held-out' | 'from-test' | 'same-as-test';
+  /** Share that is held out, where the data set has no validation split of its own. */
   readonly ratio: number;
-  /** Quantile of the good images' scores that becomes the threshold where there are no defects to fit it on. */
-  readonly quantile: number;
+  /** Share of good images below the image threshold where there are no defects to fit it on. */
+  readonly imageQuantile: number;
+  /** Share of good pixels below the pixel threshold, likewise. */
+  readonly pixelQuantile: number;
 }
 
 /** JSON with sorted keys: one text for one value. */

@@ -120,9 +120,12 @@ function planOne(request: PlanRequest, tile: ImageSize, batch: number): Ensemble
   const parameters = [...request.model.parameterShapes(setting).values()];
   const notes = [...fit.notes];
   if (!request.tileSize) notes.push(`tile size ${tile.height}x${tile.width} chosen`);
-  if (request.batch === undefined && budgetless(request) && batch !== batches[0]) notes.push(`batch ${batch} chosen to fit`);
+  if (request.batch === undefined && budgetless(request) && batch !== batches[0])
+    notes.push(`batch ${batch} chosen to fit`);
   if (residentPositions < models) {
-    notes.push(`the parameters of ${residentPositions} of ${models} positions fit at once: they stream through the device`);
+    notes.push(
+      `the parameters of ${residentPositions} of ${models} positions fit at once: they stream through the device`,
+    );
   }
   return {
     setting,

@@ -1,10 +1,10 @@
-import type { RgbImage, ScoreMap } from '../data/image.js';
+import type { Mask, RgbImage, ScoreMap } from '../data/image.js';
 import { TilesightError } from '../engine/errors.js';
 import type { Profiler } from '../engine/profiler.js';
 import type { LoadedPosition, Predictor } from '../models/predictor.js';
 import { MapMerger } from './merging.js';
 import type { PositionCache } from './positions.js';
-import { cutTile, type TileGrid } from './tiling.js';
+import { cutTile, tileOrigin, type TileGrid } from './tiling.js';
 
 /** An image to predict, at the ensemble's image size. Decoded when its turn comes. */
 export interface PredictionInput {
@@ -22,10 +22,25 @@ export interface RawPrediction {
   readonly map: ScoreMap;
   /** Score of each tile, row-major. */
   readonly tileScores: Float32Array;
+  /** Union of the tiles' own masks, where the threshold is applied to tiles. */
+  readonly tileMask: Mask | undefined;
 }
 
-/** What is done to a tile's map before merging (normalisation at the tile), in place. Returns the tile's score. */
-export type TileStage = (position: number, map: Float32Array, score: number) => number;
+/** A tile's result on its way into the merged map. The map may be changed in place. */
+export interface TileResult {
+  readonly image: string;
+  readonly position: number;
+  readonly map: Float32Array;
+  score: number;
+}
+
+/** Stages that work on tiles before they are merged. */
+export interface TileStages {
+  /** Sees, and may normalise, each tile's result. */
+  readonly onTile?: (tile: TileResult) => void;
+  /** Threshold of each position's map: marks the pixels at or above it in the image's mask (a union over overlaps). */
+  readonly pixelThresholds?: readonly number[];
+}
 
 /** How {@link predictImages} goes about it. */
 export interface PredictImagesOptions {
@@ -35,7 +50,7 @@ export interface PredictImagesOptions {
   /** One model for all positions. */
   readonly shared: boolean;
   readonly window: 'mean' | 'smooth';
-  readonly tileStage?: TileStage | undefined;
+  readonly stages?: TileStages | undefined;
   /** Host bytes for images and maps in work; decides how many images share an upload of parameters. Default 1 GiB. */
   readonly hostBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -48,6 +63,7 @@ interface Work {
   readonly image: RgbImage;
   readonly merger: MapMerger;
   readonly tileScores: Float32Array;
+  readonly mask: Mask | undefined;
   remaining: number;
 }
 
@@ -112,17 +128,21 @@ function result(work: Work, profiler: Profiler | undefined): RawPrediction {
   const map = work.merger.finish();
   for (const value of map.data) {
     if (!Number.isFinite(value)) {
-      throw new TilesightError('numbers', `${work.name}: the anomaly map holds a value that is not finite: check the image and the run's weights`);
+      throw new TilesightError(
+        'numbers',
+        `${work.name}: the anomaly map holds a value that is not finite: check the image and the run's weights`,
+      );
     }
   }
   profiler?.host('merge', started);
-  return { name: work.name, index: work.index, image: work.image, map, tileScores: work.tileScores };
+  const { name, index, image, tileScores, mask } = work;
+  return { name, index, image, map, tileScores, tileMask: mask };
 }
 
 async function* grouped(
   inputs: Iterable<PredictionInput> | AsyncIterable<PredictionInput>,
   size: number,
-  { grid, window, profiler }: PredictImagesOptions,
+  { grid, window, profiler, stages }: PredictImagesOptions,
 ): AsyncGenerator<Work[]> {
   let group: Work[] = [];
   let index = 0;
@@ -137,8 +157,16 @@ async function* grouped(
         `${input.name} is ${image.height}x${image.width}, the ensemble takes ${grid.image.height}x${grid.image.width}: resize it first`,
       );
     }
-    const merger = new MapMerger(grid, { window });
-    group.push({ index, name: input.name, image, merger, tileScores: new Float32Array(positions), remaining: positions });
+    const { height, width } = grid.image;
+    group.push({
+      index,
+      name: input.name,
+      image,
+      merger: new MapMerger(grid, { window }),
+      tileScores: new Float32Array(positions),
+      mask: stages?.pixelThresholds && { height, width, data: new Uint8Array(height * width) },
+      remaining: positions,
+    });
     index += 1;
     if (group.length === size) {
       yield group;
@@ -149,7 +177,12 @@ async function* grouped(
 }
 
 /** Cuts a group's work into batches that hold at most as many positions as are on the device at once. */
-function* batches(group: readonly Work[], positions: number, models: number, options: PredictImagesOptions): Generator<Batch> {
+function* batches(
+  group: readonly Work[],
+  positions: number,
+  models: number,
+  options: PredictImagesOptions,
+): Generator<Batch> {
   const { batch } = options.predictor.setting;
   const { capacity } = options.positions;
   const streaming = capacity < models;
@@ -219,7 +252,7 @@ class Pipeline {
   async #collect(slot: number): Promise<Work[]> {
     const batch = this.#slots[slot];
     if (!batch) return [];
-    const { predictor, grid, tileStage, profiler } = this.options;
+    const { predictor, grid, stages, profiler } = this.options;
     const { maps, scores } = await predictor.read(slot, batch.items.length);
     this.#slots[slot] = undefined;
     const started = performance.now();
@@ -229,14 +262,34 @@ class Pipeline {
       const map = maps.subarray(index * size, (index + 1) * size);
       const score = scores[index] ?? NaN;
       if (!Number.isFinite(score)) {
-        throw new TilesightError('numbers', `${work.name}: the score of tile ${position} is not finite: check the image and the run's weights`);
+        throw new TilesightError(
+          'numbers',
+          `${work.name}: the score of tile ${position} is not finite: check the image and the run's weights`,
+        );
       }
-      work.tileScores[position] = tileStage ? tileStage(position, map, score) : score;
+      const tile: TileResult = { image: work.name, position, map, score };
+      stages?.onTile?.(tile);
+      work.tileScores[position] = tile.score;
+      const threshold = stages?.pixelThresholds?.[position];
+      if (work.mask && threshold !== undefined) markTile(work.mask, grid, position, map, threshold);
       work.merger.addTile(Math.floor(position / grid.columns), position % grid.columns, map);
       work.remaining -= 1;
       if (work.remaining === 0) finished.push(work);
     });
     profiler?.host('merge', started);
     return finished;
+  }
+}
+
+/** Adds the pixels of a tile's map at or above the threshold to an image's mask. */
+function markTile(mask: Mask, grid: TileGrid, position: number, map: Float32Array, threshold: number): void {
+  const { top, left } = tileOrigin(grid, position);
+  const rows = Math.min(grid.tile.height, mask.height - top);
+  const columns = Math.min(grid.tile.width, mask.width - left);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      if ((map[row * grid.tile.width + column] ?? 0) >= threshold)
+        mask.data[(top + row) * mask.width + left + column] = 255;
+    }
   }
 }

@@ -39,9 +39,10 @@ const configurationSchema = v.object({
   threshold: v.picklist(['tile', 'image']),
   score: v.picklist(['maximum', 'mean']),
   validation: v.object({
-    split: v.picklist(['held-out', 'same-as-test', 'none']),
+    split: v.picklist(['held-out', 'from-test', 'same-as-test']),
     ratio: v.number(),
-    quantile: v.number(),
+    imageQuantile: v.number(),
+    pixelQuantile: v.number(),
   }),
   trainingImages: v.array(v.string()),
 });
