@@ -119,6 +119,10 @@ export interface AnomalyModel {
   readonly name: string;
   /** Backbone layers whose outputs the model takes, shallowest first. */
   readonly layers: readonly string[];
+  /** True when its parameters belong to places in the tile (a distribution a pixel), so that unaligned parts hurt it. */
+  readonly positionBound?: boolean;
+  /** True when fitting looks at held-out good images (early stop). */
+  readonly usesHeldOut?: boolean;
   /** Shapes of a position's parameters. Sizes that depend on the data are those of `trainingImages` images. */
   parameterShapes(setting: ModelSetting): ReadonlyMap<string, Shape>;
   /** The frozen part behind the backbone: from its taps `[B, …]` to features, each with leading dimension B. */

@@ -24,8 +24,6 @@ export interface ModelDefinition {
   /** What it is, in one line. */
   readonly summary: string;
   readonly options: readonly ModelOption[];
-  /** True when its parameters belong to places in the tile, so that unaligned parts hurt it. */
-  readonly positionBound: boolean;
   /** Makes the model from complete options. */
   create(options: ModelOptions): AnomalyModel;
 }
@@ -35,7 +33,8 @@ export function completeOptions(definition: ModelDefinition, given: Readonly<Rec
   const names = definition.options.map((option) => option.name);
   const unknown = Object.keys(given).find((name) => !names.includes(name));
   if (unknown !== undefined) {
-    const known = names.length > 0 ? `it has ${names.map((name) => `${definition.name}.${name}`).join(', ')}` : 'it has none';
+    const known =
+      names.length > 0 ? `it has ${names.map((name) => `${definition.name}.${name}`).join(', ')}` : 'it has none';
     throw new TilesightError('usage', `the model ${definition.name} has no option ${unknown}: ${known}`);
   }
   return Object.fromEntries(
