@@ -1,8 +1,5 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, readFile, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { FileTree, FolderEntry } from '../data/files.js';
 import { loadDataset, type DatasetOptions } from '../data/layouts/detect.js';
 import type { LoadedDataset } from '../data/layouts/layout.js';
@@ -65,13 +62,6 @@ export function nodeFileTree(root: string): FileTree {
 /** Loads the data set in a folder of the disk; see `loadDataset`. Relative folders in the options start there. */
 export function openDataset(folder: string, options: DatasetOptions = {}): Promise<LoadedDataset> {
   return loadDataset(nodeFileTree(folder), options);
-}
-
-/** SHA-256 of a file's bytes in hexadecimal, read in pieces. */
-export async function hashFile(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
-  return hash.digest('hex');
 }
 
 /** Makes a folder and those above it where they are missing. */
