@@ -21,13 +21,13 @@ const applyBandsOperator: Operator<BandAttributes> = {
     const inner = elements / packed.width;
     lowering.dispatch({
       kernel: {
-        name: `apply-bands/${axis}-${bands.taps}-${packed.suffix}`,
+        name: `apply-bands/${axis}-${packed.suffix}`,
         source,
-        constants: { TAPS: bands.taps, FLAT: axis === 'width' },
+        constants: { FLAT: axis === 'width' },
         aliases: packed.aliases,
       },
       bindings: [input, starts, weights, result],
-      parameters: { length: bands.inputs, outLength: bands.outputs, inner },
+      parameters: { length: bands.inputs, outLength: bands.outputs, inner, taps: bands.taps },
       workgroups:
         axis === 'height'
           ? [Math.ceil(inner / 64), bands.outputs, batch]

@@ -1,5 +1,5 @@
 // A banded linear map along one axis: the tensor is outer × length × inner, and output i along the axis is the sum of
-// TAPS neighbouring inputs from its start on, times its weights (antialiased resizing, gradients of resizing).
+// `taps` neighbouring inputs from its start on, times its weights (antialiased resizing, gradients of resizing).
 // Thread (i, y, z) computes Value i of inner at output y of outer index z, or, where inner is short (the axis is the
 // width), Value i of the whole row: FLAT.
 
@@ -7,6 +7,7 @@ struct Params {
   length: u32,
   outLength: u32,
   inner: u32,       // in Values
+  taps: u32,
 }
 
 alias Value = f32;
@@ -17,7 +18,6 @@ alias Value = f32;
 @group(0) @binding(3) var<storage, read_write> result: array<Value>;
 @group(0) @binding(4) var<uniform> params: Params;
 
-const TAPS: u32 = 2u;
 const FLAT: bool = false;
 
 @compute @workgroup_size(64)
@@ -33,8 +33,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   } else if (at >= params.inner) { return; }
   let start = (outer * params.length + starts[output]) * params.inner + at;
   var sum = Value(0.0);
-  for (var tap = 0u; tap < TAPS; tap++) {
-    sum += weights[output * TAPS + tap] * source[start + tap * params.inner];
+  for (var tap = 0u; tap < params.taps; tap++) {
+    sum += weights[output * params.taps + tap] * source[start + tap * params.inner];
   }
   result[(outer * params.outLength + output) * params.inner + at] = sum;
 }
