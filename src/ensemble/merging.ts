@@ -108,8 +108,11 @@ export class BandMerger {
   #finish(band: Band, sums: Float32Array): void {
     const { width } = this.grid.image;
     const columnTotals = this.#columnWeights.totals;
+    // Nothing to divide where no tiles overlap.
+    const single = columnTotals.every((total) => total === 1);
     for (let y = band.top; y < band.bottom; y++) {
       const rowTotal = this.#rowWeights.totals[y] ?? 1;
+      if (rowTotal === 1 && single) continue;
       const start = (y - band.top) * width;
       for (let x = 0; x < width; x++) {
         sums[start + x] = (sums[start + x] ?? 0) / (rowTotal * (columnTotals[x] ?? 1));

@@ -10,9 +10,9 @@ import { WeightedCounts } from './weighted-counts.js';
 
 /** How much `PixelScores` may keep. */
 export interface PixelScoresOptions {
-  /** Blocks of 32 neighbouring float values of good pixels; less than 2^21. The default takes at most 92 MiB, and a quarter more while it makes room. */
+  /** Blocks of 32 neighbouring float values of good pixels; less than 2^21. The default takes about 76 MiB. */
   readonly blocks?: number;
-  /** Distinct values of defective pixels; less than 2^21. The default takes at most 64 MiB. */
+  /** Distinct values of defective pixels; less than 2^21. The default takes at most 32 MiB. */
   readonly defectLevels?: number;
 }
 
@@ -28,7 +28,7 @@ const LARGEST_LIMIT = LARGEST_SORTED - 1;
  * filled without a gap, and a million distinct values of defective pixels). When they no longer fit, the lowest bit of all keys is
  * dropped, again and again until they do. `droppedBits` says how often: scores of one level then differ by less than a relative
  * 2^(droppedBits − 23). The number of levels of a set of values does not depend on the order in which they came, so neither does
- * the result. `tieBounds` gives the largest error that AUROC and AUPRO can have from it, with 5 dropped bits of the order of 1e-6.
+ * the result. `tieBounds` gives the largest error that AUROC and AUPRO can have from it, which is small even with many dropped bits.
  *
  * Each connected region of a mask (8-connectivity, within one image) counts as one region for AUPRO, its pixels weighing
  * 1 / area. NaN pixels have no rank: they are counted in `unranked`, which makes every metric undefined.
