@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 import { adapterFromEnvironment, dawnFlagList, vulkanObstacle } from '../../src/node/adapter.js';
+import { cacheRoot } from '../../src/node/cache.js';
 import { withoutKnownWarnings } from '../../src/node/native-warnings.js';
 import { testGpu } from '../gpu.js';
 
@@ -80,6 +81,22 @@ describe('adapter choice', () => {
     expect(result.status).toBe(1);
     expect(result.stderr.trim().split('\n')).toHaveLength(1);
     expect(result.stderr).toMatch(/no Vulkan driver is installed, and .*(TILESIGHT_OFFLINE=1|there is none for)/);
+  });
+});
+
+describe('embedded adapter', () => {
+  const cached = existsSync(join(cacheRoot(), 'embedded-adapter'));
+
+  // Where it was never needed it is not in the cache, and a test run does not fetch 70 MB for one test.
+  it.skipIf(!cached)('takes the place of a system without a driver (skipped where it was never fetched)', () => {
+    const result = openInChild({ TILESIGHT_ADAPTER: 'auto', VK_DRIVER_FILES: '/nowhere/icd.json' });
+    expect(result.stderr).toMatch(
+      /^computing on the CPU with the embedded software adapter .*: no Vulkan driver .*\n$/,
+    );
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      source: 'embedded',
+      name: expect.stringMatching(/swiftshader/i) as string,
+    });
   });
 });
 
