@@ -2,7 +2,6 @@ import type { Graph, Lowering, Operator, Tensor, Variant } from '../../engine/gr
 import { foldWorkgroups } from '../../engine/kernel.js';
 import { packedTriangle, positionChunks } from '../position-chunks.js';
 import { wrong } from '../shapes.js';
-import blocks from './blocks.wgsl';
 import laneSource from './lane.wgsl';
 import workgroupSource from './workgroup.wgsl';
 
@@ -34,7 +33,7 @@ const choleskyOperator: Operator<CholeskyAttributes> = {
     const triangle = packedTriangle(dimensions);
     for (const { count, view, skip } of positionChunks(comoment, lowering.adapter)) {
       lowering.dispatch({
-        kernel: { name: `cholesky-inverse/${variant.name}`, source: `${blocks}\n${variant.source}` },
+        kernel: { name: `cholesky-inverse/${variant.name}`, source: variant.source },
         bindings: [view, seen],
         parameters: { count, dimensions, triangle, skip, ridge },
         workgroups: foldWorkgroups(
