@@ -26,18 +26,24 @@ const list = (text: string): string[] => text.split(',').map((word) => word.trim
 
 /** `tilesight synth`: the synthetic data set alone. */
 export function synthCommand(): Command {
-  return command('synth', 'Write a synthetic data set (a printed board with small defects and exact masks) in MVTec AD layout.', [
-    'tilesight synth --out board',
-    'tilesight synth --out board --size 2048 --defect-pixels 8,16,32 --train 40',
-    'tilesight synth --out fabric --textured',
-  ])
+  return command(
+    'synth',
+    'Write a synthetic data set (a printed board with small defects and exact masks) in MVTec AD layout.',
+    [
+      'tilesight synth --out board',
+      'tilesight synth --out board --size 2048 --defect-pixels 8,16,32 --train 40',
+      'tilesight synth --out fabric --textured',
+    ],
+  )
     .requiredOption('--out <dir>', 'folder to write to')
     .option('--size <n|HxW>', 'size of the images in pixels', parseSize, { height: 512, width: 512 })
     .option('--train <n>', 'good images to train on', wholeNumber(1), 60)
     .option('--good <n>', 'good test images', wholeNumber(0), 20)
     .option('--per-kind <n>', 'test images of each kind of defect', wholeNumber(0), 5)
-    .option('--defect-pixels <list>', 'sides of the defects in pixels, in turn (default: a sixteenth of the image)', (text) =>
-      list(text).map(wholeNumber(1)),
+    .option(
+      '--defect-pixels <list>',
+      'sides of the defects in pixels, in turn (default: a sixteenth of the image)',
+      (text) => list(text).map(wholeNumber(1)),
     )
     .option('--kinds <list>', `kinds of defect (${defectKinds.join(', ')}; default all)`, parseKinds)
     .option('--seed <n>', 'seed: same options, same bytes', wholeNumber(0), 42)

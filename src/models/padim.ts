@@ -27,6 +27,7 @@ export function createPadim({ dimensions = 0, sigma = 4 }: PadimOptions = {}): A
   return {
     name: 'padim',
     layers: embeddingLayers,
+    positionBound: true,
     parameterShapes: (setting) => positionShapes(embeddingOf(setting, dimensions)),
     features: (graph, taps, setting) => [appendEmbedding(graph, taps, embeddingOf(setting, dimensions))],
     head(graph, [features], parameter, setting) {

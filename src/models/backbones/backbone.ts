@@ -22,7 +22,12 @@ export interface Backbone {
 }
 
 /** Appends preprocessing (which belongs to the weights) and the network to 8-bit pixels `[B, h, w, 3]`. */
-export function backboneFeatures(graph: Graph, backbone: Backbone, pixels: Tensor, wanted: readonly string[]): Tensor[] {
+export function backboneFeatures(
+  graph: Graph,
+  backbone: Backbone,
+  pixels: Tensor,
+  wanted: readonly string[],
+): Tensor[] {
   const known = backbone.layers.map((layer) => layer.name);
   const unknown = wanted.find((name) => !known.includes(name));
   if (unknown !== undefined) {

@@ -1,0 +1,181 @@
+import { Option, type Command } from 'commander';
+import type { ImageSize } from '../data/image.js';
+import { TilesightError } from '../engine/errors.js';
+import { completeOptions, type ModelDefinition, type ModelOptions } from '../models/definition.js';
+import { modelDefinitions } from '../models/index.js';
+import { numberBetween, parseKernels, parseMemory, parseSize, wholeNumber } from './values.js';
+
+/** Options of everything that configures an ensemble. */
+export interface EnsembleOptions {
+  model: string;
+  backbone?: string;
+  weights?: string;
+  imageSize?: ImageSize;
+  tileSize?: ImageSize;
+  stride?: ImageSize;
+  batch?: number;
+  seed: number;
+  memory?: number;
+  shared?: boolean;
+  kernel?: Record<string, string>;
+}
+
+/** Options of the stages around the models, which a plan does not need. */
+export interface StageOptions {
+  window: 'mean' | 'smooth';
+  seams: boolean;
+  seamSigma: number;
+  seamWidth: number;
+  normalization: 'tile' | 'image' | 'none';
+  threshold: 'tile' | 'image';
+  score: 'maximum' | 'mean';
+  validation: 'held-out' | 'from-test' | 'same-as-test';
+  validationRatio?: number;
+  imageQuantile: number;
+  pixelQuantile: number;
+}
+
+/** Options that say which images. */
+export interface DataOptions {
+  data?: string;
+  category?: string;
+  normal?: string;
+  abnormal?: string;
+  masks?: string;
+  limit?: number;
+}
+
+/** Adds what fixes an ensemble's plan. */
+export function addEnsembleOptions(command: Command): Command {
+  const names = modelDefinitions.map((definition) => definition.name);
+  command
+    .addOption(new Option('--model <name>', 'anomaly model').choices(names).default('padim'))
+    .option(
+      '--backbone <name>',
+      'backbone: mobilenet-v2, resnet18, resnet50, wide-resnet50-2 (default: that of --weights, else mobilenet-v2)',
+    )
+    .option('--weights <file>', "the backbone's weights as safetensors (default: the cache, see `tilesight weights`)")
+    .option('--image-size <n|HxW>', "size that images are resized to, in pixels (default: the images' own)", parseSize)
+    .option(
+      '--tile-size <n|HxW>',
+      'size of a tile; the image size means a single model (default: at most 256, by --memory)',
+      parseSize,
+    )
+    .option(
+      '--stride <n|HxW>',
+      'distance of tiles; less than the tile size overlaps them (default: the tile size)',
+      parseSize,
+    )
+    .option('--batch <n>', 'tiles computed at once (default: at most 8, by --memory)', wholeNumber(1))
+    .option('--seed <n>', 'seed: same seed, adapter and version, same bytes', wholeNumber(0), 42)
+    .option('--memory <bytes>', 'device memory that may be used, as 512MiB', parseMemory)
+    .option('--shared', 'one model for all tile positions: for textures and parts without a fixed pose')
+    .option('--kernel <op=variant>', 'force a kernel variant, as conv2d=winograd4 (repeatable)', parseKernels);
+  for (const definition of modelDefinitions) {
+    for (const option of definition.options) {
+      const value = option.choices ? option.choices.join('|') : typeof option.default === 'number' ? 'n' : 'value';
+      command.addOption(
+        new Option(
+          `--${definition.name}.${option.name} <${value}>`,
+          `${option.help} (default: ${String(option.default)})`,
+        ),
+      );
+    }
+  }
+  return command;
+}
+
+/** Adds the stages after the models. */
+export function addStageOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--window <kind>', 'weights of overlapping tiles').choices(['mean', 'smooth']).default('mean'),
+    )
+    .option('--no-seams', 'no smoothing along the seams between tiles')
+    .option('--seam-sigma <pixels>', 'standard deviation of the blur along seams', numberBetween(0.1, 100), 2)
+    .option(
+      '--seam-width <share>',
+      "half the width of a seam's strip, as a share of the tile",
+      numberBetween(0, 1),
+      0.1,
+    )
+    .addOption(
+      new Option('--normalization <stage>', 'where scores are brought to 0–1')
+        .choices(['tile', 'image', 'none'])
+        .default('image'),
+    )
+    .addOption(
+      new Option('--threshold <stage>', 'where scores are compared with thresholds')
+        .choices(['tile', 'image'])
+        .default('image'),
+    )
+    .addOption(
+      new Option('--score <rule>', "an image's score: largest value of its map, or mean of its tiles' scores")
+        .choices(['maximum', 'mean'])
+        .default('maximum'),
+    )
+    .addOption(
+      new Option(
+        '--validation <split>',
+        'images that thresholds are fitted on (same-as-test only to compare with the paper)',
+      )
+        .choices(['held-out', 'from-test', 'same-as-test'])
+        .default('held-out'),
+    )
+    .option(
+      '--validation-ratio <share>',
+      'share of images held out (default: 0.1 of train, 0.5 of test)',
+      numberBetween(0.001, 0.9),
+    )
+    .option(
+      '--image-quantile <share>',
+      'share of good images below the threshold, without defects to fit it on',
+      numberBetween(0.5, 1),
+      0.98,
+    )
+    .option(
+      '--pixel-quantile <share>',
+      'share of good pixels below the threshold, likewise',
+      numberBetween(0.5, 1),
+      0.9999,
+    );
+}
+
+/** Adds what names the images. */
+export function addDataOptions(command: Command): Command {
+  return command
+    .option('--data <dir>', 'data set: MVTec AD, MVTec AD 2, VisA, or a folder of good photographs')
+    .option('--category <name>', 'which category of a data set that holds several')
+    .option('--normal <dir>', 'folder of good photographs, in place of --data')
+    .option('--abnormal <dir>', 'folder of photographs with defects, for evaluation')
+    .option('--masks <dir>', 'folder of defect masks for --abnormal, named as the photographs')
+    .option('--limit <n>', 'use the first n images of each split', wholeNumber(1));
+}
+
+/** The chosen model's definition and its own options, complete. */
+export function chosenModel(options: EnsembleOptions & object): {
+  definition: ModelDefinition;
+  modelOptions: ModelOptions;
+} {
+  const definition = modelDefinitions.find((candidate) => candidate.name === options.model);
+  if (!definition) {
+    const names = modelDefinitions.map((candidate) => candidate.name).join(', ');
+    throw new TilesightError('usage', `unknown model ${options.model}: there are ${names}`);
+  }
+  const given: Record<string, unknown> = {};
+  for (const candidate of modelDefinitions) {
+    for (const { name } of candidate.options) {
+      const attribute = new Option(`--${candidate.name}.${name} <v>`).attributeName();
+      const value = (options as unknown as Record<string, unknown>)[attribute];
+      if (value === undefined) continue;
+      if (candidate !== definition) {
+        throw new TilesightError(
+          'usage',
+          `--${candidate.name}.${name} belongs to --model ${candidate.name}, the model is ${definition.name}`,
+        );
+      }
+      given[name] = value;
+    }
+  }
+  return { definition, modelOptions: completeOptions(definition, given) };
+}

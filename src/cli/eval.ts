@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { TilesightError } from '../engine/errors.js';
+import { splitDataset } from '../data/splits.js';
+import { command } from './command.js';
+import { addDataOptions, type DataOptions } from './ensemble-options.js';
+import { addRunOptions, openRun, type OpenRunOptions } from './open-run.js';
+import { loadData } from './setup.js';
+import { cancelOnInterrupt, createProgress, print } from './terminal.js';
+import { evaluateTest, summarize, summaryLines, writeProfile, writeResults } from './training.js';
+
+interface EvalOptions extends OpenRunOptions, DataOptions {
+  json?: boolean;
+}
+
+/** `tilesight eval`: scores a labelled test split with a finished run. */
+export function evalCommand(): Command {
+  const made = command('eval', 'Score a labelled test split with a finished run; writes metrics.json to the run.', [
+    'tilesight eval --run run',
+    'tilesight eval --run run --data mvtec/bottle --image-threshold 12.5',
+  ]);
+  addRunOptions(made);
+  return addDataOptions(made).action(async (options: EvalOptions) => {
+    const progress = createProgress();
+    const begun = performance.now();
+    const { ensemble, gpu, profiler, log } = await openRun(options);
+    try {
+      const inputs = options.data === undefined && options.normal === undefined ? log : options;
+      const { validation, seed } = ensemble.run.configuration;
+      const dataset = await loadData({ ...inputs, seed });
+      const splits = splitDataset(dataset, {
+        validation: validation.split,
+        validationRatio: validation.ratio,
+        seed,
+        ...(options.limit !== undefined && { limit: options.limit }),
+      });
+      const started = performance.now();
+      const evaluation = await evaluateTest(ensemble, splits, progress, cancelOnInterrupt());
+      progress.stop();
+      if (!evaluation)
+        throw new TilesightError(
+          'input',
+          `${dataset.root} has no labelled test images: use \`tilesight predict\` for unlabelled ones`,
+        );
+      const predict = (performance.now() - started) / 1000;
+      const seconds = { decode: 0, train: 0, predict, total: (performance.now() - begun) / 1000 };
+      const summary = summarize(ensemble, evaluation, undefined, gpu, options.memory, seconds, options.run);
+      await writeResults(options.run, summary, evaluation, gpu, { ...log, ...inputs });
+      if (profiler) await writeProfile(profiler, join(options.run, 'profile.json'));
+      print(options.json ? JSON.stringify(summary) : summaryLines(summary).join('\n'));
+    } finally {
+      progress.stop();
+      ensemble.destroy();
+      gpu.destroy();
+    }
+  });
+}

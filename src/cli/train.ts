@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+import { TilesightError } from '../engine/errors.js';
+import { command } from './command.js';
+import { addDataOptions, addEnsembleOptions, addStageOptions } from './ensemble-options.js';
+import { checkData, loadData } from './setup.js';
+import { cancelOnInterrupt, createProgress, print } from './terminal.js';
+import { runTraining, summaryLines, type TrainingOptions } from './training.js';
+
+interface TrainCommandOptions extends Omit<TrainingOptions, 'check' | 'out'> {
+  out?: string;
+  check: boolean | 'only';
+  json?: boolean;
+}
+
+/** `tilesight train`: fits an ensemble, then evaluates it where the data has a labelled test split. */
+export function trainCommand(): Command {
+  const made = command(
+    'train',
+    'Fit a tiled ensemble on good images, then evaluate it where there is a labelled test split.',
+    [
+      'tilesight train --normal photos/good --out run',
+      'tilesight train --data mvtec/bottle --out run --image-size 512 --tile-size 256 --stride 128',
+      'tilesight train --data mvtec/carpet --out run --model patchcore --shared --memory 2GiB',
+      'tilesight train --data board --out run --config settings.yaml',
+    ],
+  );
+  addDataOptions(made);
+  made.option('--out <run>', 'run folder to write; an interrupted run in it goes on');
+  addEnsembleOptions(made);
+  addStageOptions(made);
+  return made
+    .option('--config <file>', 'YAML file with the same option names; the command line wins')
+    .option('--check [only]', 'check the data first (files, sizes, masks, duplicates); `only` stops after it', true)
+    .option('--no-check', 'skip the check of the data')
+    .option('--profile', 'print where the time goes and write a trace to the run')
+    .action(async (options: TrainCommandOptions) => {
+      const progress = createProgress();
+      try {
+        if (options.check === 'only') {
+          await checkData(await loadData(options), progress, true);
+          progress.stop();
+          print(
+            options.json ? JSON.stringify({ check: 'passed' }) : 'the data set has no faults that would stop a run',
+          );
+          return;
+        }
+        if (options.out === undefined) throw new TilesightError('usage', 'give --out, the run folder to write');
+        const training = { ...options, out: options.out, check: options.check };
+        const { summary, result, gpu } = await runTraining(training, progress, cancelOnInterrupt());
+        progress.stop();
+        print(options.json ? JSON.stringify(summary) : summaryLines(summary).join('\n'));
+        result.ensemble.destroy();
+        gpu.destroy();
+      } finally {
+        progress.stop();
+      }
+    });
+}

@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { TilesightError } from '../engine/errors.js';
+import type { Backbone } from '../models/backbones/backbone.js';
+import { backboneNames, createBackbone } from '../models/backbones/index.js';
+import { readBackboneWeights, type BackboneWeights, type NetworkName } from '../models/weights/network-weights.js';
+import { embeddedMobilenetV2, embeddedMobilenetV2Sha256 } from './embedded-weights.js';
+import { fileProblem, sha256 } from './files.js';
+import { findWeights } from './weights-cache.js';
+
+/** The backbone that needs no weights of the user's. */
+export const defaultBackbone: NetworkName = 'mobilenet-v2';
+
+/** A backbone with its weights and their digest. */
+export interface LoadedBackbone {
+  readonly backbone: Backbone;
+  readonly sha256: string;
+}
+
+/** The name as one that there is a graph for. */
+export function checkBackboneName(name: string): NetworkName {
+  const known = backboneNames.find((candidate) => candidate === name);
+  if (!known) throw new TilesightError('usage', `unknown backbone ${name}: there are ${backboneNames.join(', ')}`);
+  return known;
+}
+
+/**
+ * Loads a backbone: its weights out of `file`, else out of the cache, else (for the default) the embedded ones. Without a
+ * name the weights' own network is taken.
+ */
+export async function loadBackbone(name: string | undefined, file: string | undefined): Promise<LoadedBackbone> {
+  const wanted = name === undefined ? undefined : checkBackboneName(name);
+  if (file === undefined) {
+    const network = wanted ?? defaultBackbone;
+    const cached = await findWeights(network);
+    if (cached) return load(network, cached.path);
+    if (network === defaultBackbone) {
+      return { backbone: createBackbone(network, await embeddedMobilenetV2()), sha256: embeddedMobilenetV2Sha256 };
+    }
+    throw new TilesightError(
+      'input',
+      `no weights for ${network}: fetch them with \`tilesight weights get ${network}\`, or give a file with --weights`,
+    );
+  }
+  return load(wanted, file);
+}
+
+async function load(wanted: NetworkName | undefined, file: string): Promise<LoadedBackbone> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (cause) {
+    throw new TilesightError('input', `the weights ${file} cannot be read: ${fileProblem(cause)}`, { cause });
+  }
+  const weights: BackboneWeights = readBackboneWeights(bytes, file);
+  const network = wanted ?? weights.network;
+  if (!network) {
+    throw new TilesightError(
+      'input',
+      `${file}: no known network's weights: name it with --backbone (${backboneNames.join(', ')})`,
+    );
+  }
+  return { backbone: createBackbone(network, weights), sha256: sha256(bytes) };
+}
