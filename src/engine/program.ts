@@ -127,7 +127,8 @@ export class Program {
     private readonly memory: ReadonlyMap<Tensor, DeviceTensor>,
     private readonly owned: readonly DeviceBuffer[],
     private readonly slots: readonly Slot[],
-    private readonly uniforms: DeviceBuffer,
+    /** @internal Parameter blocks of the steps, the same for every program of one plan. */
+    readonly uniforms: DeviceBuffer,
     profiler: Profiler | undefined,
   ) {
     this.#profiler = profiler;

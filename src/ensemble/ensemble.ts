@@ -44,6 +44,8 @@ export interface Prediction {
   /** Scores at or above it are anomalous. */
   readonly threshold: number;
   readonly anomalous: boolean;
+  /** Values of `map` at or above it are defective pixels. */
+  readonly pixelThreshold: number;
   /** Pixels that are called defective, 255 there and 0 elsewhere. */
   readonly mask: Mask;
   /** Connected defective regions in pixels of the map, the highest score first. */
@@ -85,6 +87,8 @@ export class TiledEnsemble {
     private readonly positions: PositionCache,
     private readonly options: LoadOptions,
     private statistics: EnsembleStatistics | undefined,
+    /** Device bytes that prediction takes at most, known before the first allocation. */
+    readonly plannedBytes: number,
   ) {}
 
   /** Loads a finished run, or one whose statistics are still to be fitted. */
@@ -125,7 +129,9 @@ export class TiledEnsemble {
     const statistics = run.has('stats.json')
       ? parseStatistics(await run.readJson('stats.json'), `${run.storage.location}/stats.json`)
       : undefined;
-    return new TiledEnsemble(run, grid, predictor, new PositionCache(predictor, read, capacity), options, statistics);
+    const plannedBytes = plan.fixedBytes + capacity * plan.positionBytes + transferBytes;
+    const positions = new PositionCache(predictor, read, capacity);
+    return new TiledEnsemble(run, grid, predictor, positions, options, statistics, plannedBytes);
   }
 
   /** Statistics of the validation images; undefined until they are fitted. */
@@ -299,6 +305,7 @@ export class TiledEnsemble {
       anomalous: byTile
         ? raw.tileScores.some((score, position) => score >= tileThreshold(position))
         : rawScore >= thresholds.image,
+      pixelThreshold,
       mask: raw.tileMask ?? maskAtThreshold(map, pixelThreshold),
       boxes: defectBoxes(map, { threshold: pixelThreshold }),
     };
