@@ -191,12 +191,12 @@ export function boardScene(
       if (part === undefined) return patchOf(part, []);
       const { placed, shade } = part;
       const direction = source.uniform(0, 2 * Math.PI);
-      const shift = source.uniform(0.25, 0.4) * 2 * placed.design.halfHeight;
+      const shift = source.uniform(0.3, 0.5) * 2 * placed.design.halfHeight;
       const moved = {
         ...placed,
         x: placed.x + Math.cos(direction) * shift,
         y: placed.y + Math.sin(direction) * shift,
-        angle: placed.angle + source.uniform(0.25, 0.6) * (source.chance(0.5) ? 1 : -1),
+        angle: placed.angle + source.uniform(0.4, 0.85) * (source.chance(0.5) ? 1 : -1),
       };
       return patchOf(part, [placedPart(moved, unit, pose, shade)]);
     },
