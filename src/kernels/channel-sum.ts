@@ -1,6 +1,7 @@
 import type { Graph, Operator, Tensor } from '../engine/graph.js';
 import { elementCount } from '../engine/tensor.js';
 import source from './channel-sum.wgsl';
+import { expandChannels } from './expand.js';
 
 /** Rows that a lane sums. */
 const items = 64;
@@ -30,6 +31,10 @@ const channelSumOperator: Operator<undefined> = {
       current = target;
       rows = partials;
     } while (rows > 1);
+  },
+  gradient(node, [gradient], graph) {
+    const [input] = node.inputs;
+    return gradient && input ? [expandChannels(graph, gradient, input.shape)] : [];
   },
 };
 

@@ -1,9 +1,11 @@
-// Spreads one number a group over the elements of the group: result[i] = scale · values[i / length].
+// Spreads one number a group, or one a channel, over the elements of a tensor: result[i] = scale · values[(i / length)
+// mod number of values]. Groups: `length` elements each. Channels: length 1.
 // Thread t computes element t.
 
 struct Params {
   count: u32,
-  length: u32,    // elements a group
+  length: u32,    // neighbouring elements that get one value
+  values: u32,    // number of values
   scale: f32,
 }
 
@@ -15,5 +17,5 @@ struct Params {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let index = (group.x + group.y * groups.x) * 64u + lane;
   if (index >= params.count) { return; }
-  result[index] = params.scale * values[index / params.length];
+  result[index] = params.scale * values[index / params.length % params.values];
 }

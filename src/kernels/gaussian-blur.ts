@@ -1,17 +1,110 @@
 import { foldWorkgroups } from '../engine/kernel.js';
-import type { Graph, Operator, Tensor } from '../engine/graph.js';
+import type { Graph, Lowering, Operator, Tensor, Variant } from '../engine/graph.js';
 import { elementCount } from '../engine/tensor.js';
+import registerSource from './gaussian-blur-register.wgsl';
+import transposedSource from './gaussian-blur-transposed.wgsl';
 import source from './gaussian-blur.wgsl';
-import { imageShape, table, wrong } from './shapes.js';
+import { imageShape, packing, table, wrong, type ImageShape } from './shapes.js';
 
 /** Weights of a Gaussian: exp(−x²/2σ²) at whole x from −radius to radius = int(4σ + 0.5), with sum 1. */
 export function gaussianWeights(sigma: number): Float32Array {
-  const radius = Math.trunc(4 * sigma + 0.5);
+  const radius = gaussianRadius(sigma);
   const values = Array.from({ length: 2 * radius + 1 }, (_, tap) =>
     Math.exp(-((tap - radius) ** 2) / (2 * sigma ** 2)),
   );
   const total = values.reduce((sum, value) => sum + value, 0);
   return Float32Array.from(values, (value) => value / total);
+}
+
+function gaussianRadius(sigma: number): number {
+  return Math.trunc(4 * sigma + 0.5);
+}
+
+/** What a variant computes with: both axes of `input` into `result`. */
+interface Blur {
+  readonly lowering: Lowering;
+  readonly input: Tensor;
+  readonly weights: Tensor;
+  readonly result: Tensor;
+  readonly shape: ImageShape;
+  readonly radius: number;
+}
+
+interface BlurVariant extends Variant {
+  readonly applies: (shape: ImageShape, radius: number) => boolean;
+  readonly lower: (blur: Blur) => void;
+}
+
+/** The ways to blur, from the plainest to the fastest. */
+export const gaussianBlurVariants: readonly BlurVariant[] = [
+  { name: 'naive', applies: () => true, lower: lowerNaive },
+  {
+    name: 'register',
+    applies: ({ height, width }, radius) => radius < Math.min(height, width),
+    lower: lowerRegister,
+  },
+  {
+    name: 'transposed',
+    applies: ({ height, width, channels }, radius) =>
+      radius < Math.min(height, width) && channels === 1 && height % 4 === 0 && width % 4 === 0,
+    lower: lowerTransposed,
+  },
+];
+
+function lowerNaive({ lowering, input, weights, result, shape, radius }: Blur): void {
+  const count = elementCount(input.shape);
+  const between = lowering.temporary('gaussian-blur.rows', input.shape);
+  const pass = (from: Tensor, to: Tensor, length: number, inner: number): void =>
+    lowering.dispatch({
+      kernel: { name: 'gaussian-blur/naive', source },
+      bindings: [from, weights, to],
+      parameters: { count, length, inner, radius },
+      workgroups: foldWorkgroups(Math.ceil(count / 64), lowering.adapter.limits.maxComputeWorkgroupsPerDimension),
+      flops: 2 * count * (2 * radius + 1),
+    });
+  pass(input, between, shape.width, shape.channels);
+  pass(between, result, shape.height, shape.width * shape.channels);
+}
+
+function lowerRegister({ lowering, input, weights, result, shape, radius }: Blur): void {
+  const { batch, height, width, channels } = shape;
+  const flops = 2 * elementCount(input.shape) * (2 * radius + 1);
+  const between = lowering.temporary('gaussian-blur.rows', input.shape);
+  const pass = (from: Tensor, to: Tensor, flat: boolean): void => {
+    const length = flat ? width : height;
+    const packed = packing(flat ? channels : width * channels);
+    const inner = (flat ? channels : width * channels) / packed.width;
+    const blocks = Math.ceil(length / 8);
+    lowering.dispatch({
+      kernel: {
+        name: `gaussian-blur/register-${flat ? 'width' : 'height'}-${packed.suffix}`,
+        source: registerSource,
+        constants: { FLAT: flat },
+        aliases: packed.aliases,
+      },
+      bindings: [from, weights, to],
+      parameters: { length, inner, radius },
+      workgroups: flat ? [Math.ceil((blocks * inner) / 64), height, batch] : [Math.ceil(inner / 64), blocks, batch],
+      flops,
+    });
+  };
+  pass(input, between, true);
+  pass(between, result, false);
+}
+
+function lowerTransposed({ lowering, input, weights, result, shape, radius }: Blur): void {
+  const { batch, height, width } = shape;
+  const between = lowering.temporary('gaussian-blur.columns', [batch, width, height, 1]);
+  const pass = (from: Tensor, to: Tensor, rows: number, columns: number): void =>
+    lowering.dispatch({
+      kernel: { name: 'gaussian-blur/transposed', source: transposedSource },
+      bindings: [from, weights, to],
+      parameters: { height: rows, width: columns / 4, radius },
+      workgroups: [Math.ceil(columns / 4 / 64), Math.ceil(rows / 8), batch],
+      flops: 2 * batch * rows * columns * (2 * radius + 1),
+    });
+  pass(input, between, height, width);
+  pass(between, result, width, height);
 }
 
 const gaussianBlurOperator: Operator<{ sigma: number }> = {
@@ -20,20 +113,14 @@ const gaussianBlurOperator: Operator<{ sigma: number }> = {
     const [input, weights] = node.inputs;
     const [result] = node.outputs;
     if (!input || !weights || !result) throw new Error('gaussian-blur wants two inputs');
-    const { height, width, channels } = imageShape('gaussian-blur', input);
-    const count = elementCount(input.shape);
-    const radius = (elementCount(weights.shape) - 1) / 2;
-    const rows = lowering.temporary('gaussian-blur.rows', input.shape);
-    const pass = (from: Tensor, to: Tensor, length: number, inner: number): void =>
-      lowering.dispatch({
-        kernel: { name: 'gaussian-blur/naive', source },
-        bindings: [from, weights, to],
-        parameters: { count, length, inner, radius },
-        workgroups: foldWorkgroups(Math.ceil(count / 64), lowering.adapter.limits.maxComputeWorkgroupsPerDimension),
-        flops: 2 * count * (2 * radius + 1),
-      });
-    pass(input, rows, width, channels);
-    pass(rows, result, height, width * channels);
+    const shape = imageShape('gaussian-blur', input);
+    const radius = gaussianRadius(node.attributes.sigma);
+    const possible = gaussianBlurVariants.filter((variant) => variant.applies(shape, radius));
+    const preferred = possible.at(-1);
+    if (!preferred) throw new Error('gaussian-blur has no variant');
+    const key = `${input.shape.join('x')}-${radius}`;
+    const variant = lowering.choose('gaussian-blur', key, possible, preferred);
+    variant.lower({ lowering, input, weights, result, shape, radius });
   },
 };
 
@@ -47,6 +134,9 @@ const gaussianBlurOperator: Operator<{ sigma: number }> = {
 export function gaussianBlur(graph: Graph, input: Tensor, options: { readonly sigma: number }): Tensor {
   imageShape('gaussian-blur', input);
   if (!(options.sigma > 0) || !Number.isFinite(options.sigma)) throw wrong('gaussian-blur', `sigma ${options.sigma}`);
-  const weights = table(graph, 'gaussian', gaussianWeights(options.sigma));
-  return graph.apply(gaussianBlurOperator, [input, weights], options, input.shape);
+  const weights = gaussianWeights(options.sigma);
+  // Whole vectors, with the zeros behind that the kernels' sliding windows run into.
+  const padded = new Float32Array(4 * Math.ceil((weights.length + 7) / 4));
+  padded.set(weights);
+  return graph.apply(gaussianBlurOperator, [input, table(graph, 'gaussian', padded)], options, input.shape);
 }
