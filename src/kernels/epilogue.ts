@@ -3,6 +3,7 @@ import type { Graph, Lowering, Node, Operator, Tensor } from '../engine/graph.js
 import { elementCount } from '../engine/tensor.js';
 import source from './add-bias.wgsl';
 import { foldBatchNorm, type BatchNormAttributes } from './batch-norm.js';
+import { channelSum } from './channel-sum.js';
 
 /** What an operator does to its sum before it stores it, in this order: batch norm, bias, residual, activation. */
 export interface Epilogue {
@@ -51,7 +52,9 @@ export function fuseEpilogue<A extends WithEpilogue>(
         : undefined;
     case 'add': {
       if (epilogue.residual || others.length !== 1) return undefined;
-      return others[0]?.dtype === 'f32' ? fused(others, { residual: true }) : undefined;
+      // A sum with one number a channel is an `add` too.
+      const whole = others[0]?.dtype === 'f32' && elementCount(others[0].shape) === elementCount(output.shape);
+      return whole ? fused(others, { residual: true }) : undefined;
     }
     case 'relu':
     case 'relu6':
@@ -111,6 +114,10 @@ const addBiasOperator: Operator<undefined> = {
       workgroups: foldWorkgroups(Math.ceil(count / 64), lowering.adapter.limits.maxComputeWorkgroupsPerDimension),
       flops: count,
     });
+  },
+  gradient(node, [gradient], graph) {
+    const [, bias] = node.inputs;
+    return gradient && bias ? [gradient, graph.reshape(channelSum(graph, gradient), bias.shape)] : [];
   },
 };
 

@@ -1,9 +1,20 @@
 import type { AdapterProfile } from '../../engine/adapter.js';
 import type { Graph, Lowering, Operator, Tensor, Variant } from '../../engine/graph.js';
-import { foldWorkgroups } from '../../engine/kernel.js';
+import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import { elementCount, type Shape } from '../../engine/tensor.js';
 import { epilogueInputs, fuseEpilogue, plainEpilogue, type EpilogueInputs, type WithEpilogue } from '../epilogue.js';
 import epilogueSource from '../epilogue.wgsl';
+import {
+  dispatchProduct,
+  fastestProduct,
+  matrixRows,
+  noEpilogue,
+  paddedColumns,
+  productRuns,
+  type ProductKernelName,
+} from '../product/product.js';
+import sumSource from '../product/sum-slices.wgsl';
+import transposeSource from '../product/transpose.wgsl';
 import naiveSource from './naive.wgsl';
 
 /** Options of a matrix product. */
@@ -65,8 +76,131 @@ const naive: MatmulVariant = {
   },
 };
 
+const transposeKernel: Kernel = { name: 'product/transpose', source: transposeSource };
+
+/** The right operand as [batch, inner, columns]: itself, a copy made while loading, or one made in every run. */
+function uprightRight(lowering: Lowering, b: Tensor, { batch, inner, columns, transposeB }: MatmulShape): Tensor {
+  if (!transposeB) return b;
+  const shape = [batch, inner, columns];
+  const derived = lowering.derived(b, 'transposed', shape, ({ data }) => {
+    const upright = new Float32Array(data.length);
+    for (let matrix = 0; matrix < batch; matrix++) {
+      const first = matrix * inner * columns;
+      for (let column = 0; column < columns; column++) {
+        for (let k = 0; k < inner; k++) {
+          upright[first + k * columns + column] = data[first + column * inner + k] ?? 0;
+        }
+      }
+    }
+    return { shape, data: upright };
+  });
+  if (derived) return derived;
+  const upright = lowering.temporary(`${b.name} transposed`, shape);
+  const count = batch * inner * columns;
+  lowering.dispatch({
+    kernel: transposeKernel,
+    bindings: [b, upright],
+    parameters: { count, rows: columns, columns: inner },
+    workgroups: foldWorkgroups(Math.ceil(count / 64), lowering.adapter.limits.maxComputeWorkgroupsPerDimension),
+  });
+  return upright;
+}
+
+function lowerProduct(name: ProductKernelName, call: MatmulCall, half = false): void {
+  const { shape, lowering, a, result, epilogue, extras } = call;
+  const { batch, rows, columns, inner, transposeA } = shape;
+  const upright = uprightRight(lowering, epilogue.weight, shape);
+  const padded = paddedColumns(lowering, upright, columns);
+  const right =
+    (half ? lowering.derived(padded.tensor, 'f16', padded.tensor.shape, (host) => host, 'f16') : undefined) ??
+    padded.tensor;
+  dispatchProduct(lowering, name, {
+    ...{ left: a, right, extras, result, channels: columns },
+    rows: matrixRows(rows, inner, transposeA),
+    weightStride: padded.stride,
+    resultStride: columns,
+    planes: {
+      count: batch,
+      input: rows * inner,
+      weight: inner * padded.stride,
+      result: rows * columns,
+      channel: 0,
+    },
+    epilogue: epilogue.parameters,
+    flops: 2 * batch * rows * columns * inner,
+  });
+}
+
+function productVariant(name: ProductKernelName): MatmulVariant {
+  return {
+    name: name === 'direct' ? 'register' : name,
+    applies: ({ batch }, adapter) =>
+      productRuns(name, adapter) && batch <= adapter.limits.maxComputeWorkgroupsPerDimension,
+    lower: (call) => lowerProduct(name, call),
+  };
+}
+
+const subgroupHalf: MatmulVariant = {
+  name: 'subgroup-f16',
+  applies: ({ batch }, adapter, b) =>
+    productRuns('subgroup', adapter) &&
+    batch <= adapter.limits.maxComputeWorkgroupsPerDimension &&
+    adapter.features.has('shader-f16') &&
+    b.contents !== undefined,
+  lower: (call) => lowerProduct('subgroup', call, true),
+};
+
+const sumKernel: Kernel = { name: 'matmul/sum-slices', source: `${sumSource}\n${epilogueSource}` };
+
+function slices({ batch, inner, transposeA }: MatmulShape): number {
+  if (batch !== 1 || transposeA) return 1;
+  return [8, 4, 2].find((count) => inner % count === 0 && inner / count >= 64) ?? 1;
+}
+
+const splitSum: MatmulVariant = {
+  name: 'splitk',
+  applies: (shape) => slices(shape) > 1,
+  lower(call) {
+    const { shape, lowering, a, result, epilogue, extras } = call;
+    const { rows, columns, inner } = shape;
+    const count = slices(shape);
+    const part = inner / count;
+    const outputs = rows * columns;
+    const parts = lowering.temporary('matmul slices', [count, outputs]);
+    const right = paddedColumns(lowering, uprightRight(lowering, epilogue.weight, shape), columns);
+    dispatchProduct(lowering, fastestProduct(lowering.adapter), {
+      ...{ left: a, right: right.tensor, extras: [a, a], result: parts, channels: columns },
+      // The line goes on behind a slice, and the next row begins with the whole sum's length.
+      rows: { ...matrixRows(rows, inner, false), run: part },
+      weightStride: right.stride,
+      resultStride: columns,
+      planes: { count, input: part, weight: part * right.stride, result: outputs, channel: 0 },
+      epilogue: noEpilogue,
+      flops: 2 * rows * columns * inner,
+    });
+    lowering.dispatch({
+      kernel: sumKernel,
+      bindings: [parts, result, ...extras],
+      parameters: { count: outputs, channels: columns, slices: count, ...epilogue.parameters },
+      workgroups: foldWorkgroups(Math.ceil(outputs / 64), lowering.adapter.limits.maxComputeWorkgroupsPerDimension),
+      flops: count * outputs,
+    });
+  },
+};
+
 /** All ways to compute a matrix product. */
-export const matmulVariants: readonly MatmulVariant[] = [naive];
+export const matmulVariants: readonly MatmulVariant[] = [
+  naive,
+  ...(['direct', 'subgroup', 'shared'] as const).map(productVariant),
+  subgroupHalf,
+  splitSum,
+];
+
+/** The default variant: what is fastest on the adapter. */
+export function chooseMatmul(adapter: AdapterProfile): string {
+  const name = fastestProduct(adapter);
+  return name === 'direct' ? 'register' : name;
+}
 
 interface MatmulAttributes extends WithEpilogue {
   readonly shape: MatmulShape;
@@ -88,8 +222,23 @@ const matmulOperator: Operator<MatmulAttributes> = {
     const epilogue = epilogueInputs(node, lowering);
     const { weight, bias, residual } = epilogue;
     const variants = matmulVariants.filter((variant) => variant.applies(shape, lowering.adapter, weight));
-    const variant = lowering.choose('matmul', matmulKey(shape), variants, naive);
+    const fastest = chooseMatmul(lowering.adapter);
+    const preferred = variants.find((variant) => variant.name === fastest) ?? naive;
+    const variant = lowering.choose('matmul', matmulKey(shape), variants, preferred);
     variant.lower({ shape, lowering, a, result, epilogue, extras: [bias ?? weight, residual ?? weight] });
+  },
+  gradient(node, [gradient], graph) {
+    const [a, b] = node.inputs;
+    const { transposeA, transposeB } = node.attributes.shape;
+    if (!gradient || !a || !b) return [];
+    return [
+      transposeA
+        ? matmul(graph, b, gradient, { transposeA: transposeB, transposeB: true })
+        : matmul(graph, gradient, b, { transposeB: !transposeB }),
+      transposeB
+        ? matmul(graph, gradient, a, { transposeA: true, transposeB: transposeA })
+        : matmul(graph, a, gradient, { transposeA: !transposeA }),
+    ];
   },
 };
 
