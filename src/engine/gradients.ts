@@ -19,7 +19,7 @@ export function gradients(
   for (const node of forward) {
     if (node.inputs.some((input) => depends.has(input))) for (const output of node.outputs) depends.add(output);
   }
-  const one = graph.parameter(`${graph.name}.one`, loss.shape, {
+  const one = graph.parameter(`${loss.name}.${loss.id}.one`, loss.shape, {
     contents: () => ({ shape: loss.shape, data: new Float32Array(loss.shape.reduce((a, b) => a * b, 1)).fill(1) }),
   });
   const gradient = new Map<Tensor, Tensor>([[loss, one]]);
