@@ -1,0 +1,220 @@
+import type { AdapterProfile } from '../../engine/adapter.js';
+import { type Lowering, type Tensor } from '../../engine/graph.js';
+import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
+import epilogueSource from '../epilogue.wgsl';
+import { unroll } from '../unroll.js';
+import directSource from './direct.wgsl';
+import padSource from './pad-columns.wgsl';
+import rowsSource from './rows.wgsl';
+import sharedSource from './shared.wgsl';
+import raggedStoreSource from './store-ragged.wgsl';
+import storeSource from './store.wgsl';
+import subgroupSource from './subgroup.wgsl';
+
+/** Kernels that compute an implicit matrix product (see rows.wgsl). */
+export type ProductKernelName = 'direct' | 'subgroup' | 'shared';
+
+/** Where the rows of the left operand lie: the fields of Params in rows.wgsl, in floats. */
+export interface ProductRows {
+  readonly rows: number;
+  readonly lines: number;
+  readonly line_length: number;
+  readonly out_lines: number;
+  readonly out_line_rows: number;
+  readonly stride_lines: number;
+  readonly stride: number;
+  readonly dilation_lines: number;
+  readonly dilation: number;
+  readonly padding_lines: number;
+  readonly padding: number;
+  readonly taps_y: number;
+  readonly taps_x: number;
+  readonly run: number;
+  readonly step: number;
+}
+
+/** Several products of one size in one dispatch: what is added from one to the next, in elements. */
+export interface ProductPlanes {
+  readonly count: number;
+  readonly input: number;
+  readonly weight: number;
+  readonly result: number;
+  readonly channel: number;
+}
+
+/** A product to be computed. */
+export interface Product {
+  readonly left: Tensor;
+  /** [values of the sum, row length], the row length a multiple of four (see {@link paddedColumns}). */
+  readonly right: Tensor;
+  /** Bias and residual, or what stands in for them. */
+  readonly extras: readonly [Tensor, Tensor];
+  readonly result: Tensor;
+  readonly rows: ProductRows;
+  /** Output channels of one plane. */
+  readonly channels: number;
+  /** Row length of `right` and of the result, in elements. */
+  readonly weightStride: number;
+  readonly resultStride: number;
+  /** Values of the sum from one run to the next, where they are not neighbours. */
+  readonly tapLength?: number;
+  readonly planes: ProductPlanes;
+  readonly epilogue: { readonly has_bias: number; readonly has_residual: number; readonly activation: number };
+  readonly flops: number;
+}
+
+/** One plane. */
+export const onePlane: ProductPlanes = { count: 1, input: 0, weight: 0, result: 0, channel: 0 };
+
+/** No bias, residual or activation. */
+export const noEpilogue = { has_bias: 0, has_residual: 0, activation: 0 };
+
+/** Rows of a plain matrix [rows, inner], or [inner, rows] when transposed. */
+export function matrixRows(rows: number, inner: number, transposed: boolean): ProductRows {
+  return {
+    ...{ rows, lines: 1, line_length: rows * inner, out_lines: 1, out_line_rows: rows },
+    ...{ stride_lines: 1, stride: transposed ? 1 : inner, dilation_lines: 1, dilation: 0 },
+    ...{ padding_lines: 0, padding: 0, taps_y: 1, taps_x: 1, run: inner, step: transposed ? rows : 1 },
+  };
+}
+
+/** Whether an adapter can run a product kernel. */
+export function productRuns(name: ProductKernelName, adapter: AdapterProfile): boolean {
+  switch (name) {
+    case 'direct':
+      return true;
+    case 'subgroup':
+      return [4, 8, 16, 32, 64].includes(adapter.subgroupSize ?? 0);
+    case 'shared':
+      return adapter.limits.maxComputeInvocationsPerWorkgroup >= 256;
+  }
+}
+
+/** The fastest product kernel of an adapter: subgroup broadcasts in software, workgroup memory on hardware. */
+export function fastestProduct(adapter: AdapterProfile): ProductKernelName {
+  const name = adapter.class === 'hardware' ? 'shared' : 'subgroup';
+  return productRuns(name, adapter) ? name : 'direct';
+}
+
+interface Tiled {
+  readonly kernel: Kernel;
+  /** Rows and vec4 columns of a workgroup's tile. */
+  readonly tileRows: number;
+  readonly tileColumns: number;
+}
+
+const kernels = new Map<string, Kernel>();
+
+function specialised(
+  name: ProductKernelName,
+  source: string,
+  constants: Readonly<Record<string, number>>,
+  options: { adapter: AdapterProfile; ragged: boolean; half: boolean },
+): Kernel {
+  const { adapter, ragged, half } = options;
+  const keepStores = adapter.class === 'lavapipe';
+  const sizes = Object.entries(constants).map(([key, value]) => `${key.toLowerCase()}=${value}`);
+  const traits = [...sizes, ...(ragged ? ['ragged'] : []), ...(half ? ['f16'] : [])];
+  const full = `product/${name} ${traits.join(' ')}`;
+  const key = `${full} ${keepStores}`;
+  let kernel = kernels.get(key);
+  if (!kernel) {
+    const written = unroll(source, constants, keepStores ? ['unroll'] : ['unroll', 'store']);
+    const enables = [...(name === 'subgroup' ? ['subgroups' as const] : []), ...(half ? ['f16' as const] : [])];
+    kernel = {
+      name: full,
+      // With its loop written out the lane is a constant, which lets the cheaper broadcast take the shuffle's place.
+      source: [rowsSource, ragged ? raggedStoreSource : storeSource, epilogueSource, written]
+        .join('\n')
+        .replaceAll('subgroupShuffle(', 'subgroupBroadcast('),
+      constants,
+      aliases: { Element: ragged ? 'f32' : 'vec4f', ...(half ? { Weight: 'vec4<f16>' } : {}) },
+      enables,
+    };
+    kernels.set(key, kernel);
+  }
+  return kernel;
+}
+
+function tiled(name: ProductKernelName, product: Product, adapter: AdapterProfile): Tiled {
+  const options = { adapter, ragged: product.resultStride % 4 !== 0, half: product.right.dtype === 'f16' };
+  const columns = Math.ceil(product.channels / 4);
+  switch (name) {
+    case 'direct':
+      return { kernel: specialised(name, directSource, {}, options), tileRows: 64, tileColumns: 8 };
+    case 'subgroup': {
+      const subgroup = adapter.subgroupSize ?? 8;
+      const rows = Math.max(16, subgroup);
+      // Two column groups are a sixth faster, unless they are padding.
+      const waste = (groups: number): number => Math.ceil(columns / (subgroup * groups)) * groups;
+      const groups = subgroup <= 8 && waste(2) <= 1.17 * waste(1) ? 2 : 1;
+      const constants = { SUBGROUP: subgroup, ROWS: rows, GROUPS: groups };
+      const kernel = specialised(name, subgroupSource, constants, options);
+      return { kernel, tileRows: rows, tileColumns: subgroup * groups };
+    }
+    case 'shared': {
+      // Small products fill a large device only with small tiles.
+      const side = product.channels >= 64 && product.rows.rows >= 64 ? 16 : 8;
+      const kernel = specialised(name, sharedSource, { SIDE: side, DEPTH: 16 }, options);
+      return { kernel, tileRows: 4 * side, tileColumns: side };
+    }
+  }
+}
+
+/** Dispatches a product. The order of each sum is the same in all kernels: results do not depend on tiles or batch. */
+export function dispatchProduct(lowering: Lowering, name: ProductKernelName, product: Product): void {
+  const { adapter } = lowering;
+  const { kernel, tileRows, tileColumns } = tiled(name, product, adapter);
+  const { rows, planes, channels, weightStride, resultStride } = product;
+  const unit = resultStride % 4 === 0 ? 4 : 1;
+  const columnGroups = Math.ceil(channels / 4 / tileColumns);
+  const rowGroups = Math.ceil(rows.rows / tileRows);
+  const fold = Math.ceil(rowGroups / adapter.limits.maxComputeWorkgroupsPerDimension);
+  lowering.dispatch({
+    kernel,
+    bindings: [product.left, product.right, ...product.extras, product.result],
+    parameters: {
+      ...rows,
+      columns: Math.ceil(channels / 4),
+      channels,
+      weight_stride: weightStride / 4,
+      tap_weights: ((product.tapLength ?? rows.run) * weightStride) / 4,
+      plane_input: planes.input,
+      plane_weight: planes.weight / 4,
+      plane_result: planes.result / unit,
+      plane_channel: planes.channel / unit,
+      result_stride: resultStride / unit,
+      column_groups: columnGroups,
+      ...product.epilogue,
+    },
+    workgroups: [columnGroups * fold, Math.ceil(rowGroups / fold), planes.count],
+    flops: product.flops,
+  });
+}
+
+/** The right operand with its rows padded to a multiple of four: itself, a copy made while loading, or one made in every run. */
+export function paddedColumns(lowering: Lowering, right: Tensor, columns: number): { tensor: Tensor; stride: number } {
+  const stride = Math.ceil(columns / 4) * 4;
+  if (stride === columns) return { tensor: right, stride };
+  const count = right.shape.reduce((product, size) => product * size, 1);
+  const rows = count / columns;
+  const derived = lowering.derived(right, 'columns-padded', [rows, stride], ({ data }) => {
+    const padded = new Float32Array(rows * stride);
+    for (let row = 0; row < rows; row++) padded.set(data.subarray(row * columns, (row + 1) * columns), row * stride);
+    return { shape: [rows, stride], data: padded };
+  });
+  if (derived) return { tensor: derived, stride };
+  const tensor = lowering.temporary(`${right.name} padded`, [rows, stride]);
+  lowering.dispatch({
+    kernel: padKernel,
+    bindings: [right, tensor],
+    parameters: { count: rows * stride, columns, padded: stride },
+    workgroups: foldWorkgroups(
+      Math.ceil((rows * stride) / 64),
+      lowering.adapter.limits.maxComputeWorkgroupsPerDimension,
+    ),
+  });
+  return { tensor, stride };
+}
+
+const padKernel: Kernel = { name: 'product/pad-columns', source: padSource };

@@ -1,0 +1,14 @@
+// Stores four neighbouring channels of a product with any number of channels, as many of them as there are.
+
+@group(0) @binding(4) var<storage, read_write> result: array<f32>;
+
+fn store(sum: vec4f, plane: u32, row: u32, column: u32) {
+  if (row >= params.rows) { return; }
+  for (var c = 0u; c < 4u; c++) {
+    let channel = 4u * column + c;
+    if (channel < params.channels) {
+      let index = plane * params.plane_result + row * params.result_stride + channel;
+      result[index] = finish(sum[c], plane * params.plane_channel + channel, index);
+    }
+  }
+}
