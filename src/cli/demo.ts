@@ -6,31 +6,21 @@ import { nodeImages } from '../node/images.js';
 import { heatOverlay, outlineMask } from '../report/heat-map.js';
 import { heatScale } from '../report/heat-scale.js';
 import { command } from './command.js';
-import { cancelOnInterrupt, createProgress, print, remark } from './terminal.js';
-import { runTraining, summaryLines, type TrainingOptions } from './training.js';
+import { createReporter } from './reporter.js';
+import { summaryLines } from './summary.js';
+import { createHooks, print, remark } from './terminal.js';
+import { defaultTraining, train } from '../node/training.js';
 
 interface DemoOptions {
   out: string;
   json?: boolean;
 }
 
-/** The demo's ensemble: small enough for a software adapter, with overlapping neighbours and a grid. */
-const settings: Omit<TrainingOptions, 'out' | 'data'> = {
-  model: 'padim',
+/** The demo's ensemble: small enough for a software adapter, with a grid. */
+const settings = {
+  ...defaultTraining,
   tileSize: { height: 128, width: 128 },
   stride: { height: 128, width: 128 },
-  seed: 42,
-  window: 'mean',
-  seams: true,
-  seamSigma: 2,
-  seamWidth: 0.1,
-  normalization: 'image',
-  threshold: 'image',
-  score: 'maximum',
-  validation: 'held-out',
-  imageQuantile: 0.98,
-  pixelQuantile: 0.9999,
-  check: true,
 };
 
 /** `tilesight demo`: writes a synthetic data set, trains, evaluates, predicts, writes the report. */
@@ -41,19 +31,20 @@ export function demoCommand(): Command {
   ])
     .option('--out <dir>', 'folder for the images, the run and the predictions', 'demo')
     .action(async (options: DemoOptions) => {
-      const progress = createProgress();
-      const signal = cancelOnInterrupt();
+      const hooks = createHooks();
       const data = join(options.out, 'board');
       const run = join(options.out, 'run');
       try {
         const images = await writeSynthetic(
           data,
           { size: { height: 256, width: 256 }, counts: { train: 48, testGood: 16, testPerKind: 4 }, seed: 42 },
-          { writer: nodeImages, makeFolder, onProgress: (done, total) => progress.update('drawing', done, total) },
+          { writer: nodeImages, makeFolder, onProgress: (done, total) => hooks.onProgress?.('drawing', done, total) },
         );
         remark(`wrote ${images} images of a printed board to ${data}`);
-        const outcome = await runTraining({ ...settings, data, out: run }, progress, signal);
-        const { ensemble } = outcome.result;
+        const reporter = createReporter();
+        const outcome = await train({ ...settings, data, out: run }, { ...hooks, observe: reporter.observe });
+        await reporter.write(outcome);
+        const { ensemble } = outcome;
         const overlays = join(options.out, 'predictions');
         await makeFolder(overlays);
         const defective = outcome.splits.test.filter((sample) => sample.label === 1).slice(0, 4);
@@ -61,14 +52,14 @@ export function demoCommand(): Command {
           name: sample.name,
           read: () => nodeImages.readImage(sample.path, ensemble.run.configuration.imageSize),
         }));
-        for await (const prediction of ensemble.predictMany(inputs, signal)) {
+        for await (const prediction of ensemble.predictMany(inputs, hooks.signal)) {
           const overlay = outlineMask(
             heatOverlay(prediction.image, prediction.map, heatScale(ensemble)),
             prediction.mask,
           );
           await nodeImages.writePng(join(overlays, prediction.name.replaceAll('/', '_')), overlay);
         }
-        progress.stop();
+        hooks.stop();
         print(
           options.json
             ? JSON.stringify(outcome.summary)
@@ -81,7 +72,7 @@ export function demoCommand(): Command {
         ensemble.destroy();
         outcome.gpu.destroy();
       } finally {
-        progress.stop();
+        hooks.stop();
       }
     });
 }

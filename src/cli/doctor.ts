@@ -14,7 +14,7 @@ import { Program } from '../engine/program.js';
 import { affine } from '../kernels/elementwise.js';
 import { command } from './command.js';
 import { print } from './terminal.js';
-import { tuningPath } from './tuning.js';
+import { tuningPath } from '../node/tuning.js';
 import { version } from './version.js';
 
 interface Finding {

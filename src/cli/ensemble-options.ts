@@ -1,49 +1,8 @@
 import { Option, type Command } from 'commander';
-import type { ImageSize } from '../data/image.js';
 import { TilesightError } from '../engine/errors.js';
-import { completeOptions, type ModelDefinition, type ModelOptions } from '../models/definition.js';
 import { modelDefinitions } from '../models/index.js';
+import type { EnsembleOptions } from '../node/setup.js';
 import { numberBetween, parseKernels, parseMemory, parseSize, wholeNumber } from './values.js';
-
-/** Options of everything that configures an ensemble. */
-export interface EnsembleOptions {
-  model: string;
-  backbone?: string;
-  weights?: string;
-  imageSize?: ImageSize;
-  tileSize?: ImageSize;
-  stride?: ImageSize;
-  batch?: number;
-  seed: number;
-  memory?: number;
-  shared?: boolean;
-  kernel?: Record<string, string>;
-}
-
-/** Options of the stages around the models, which a plan does not need. */
-export interface StageOptions {
-  window: 'mean' | 'smooth';
-  seams: boolean;
-  seamSigma: number;
-  seamWidth: number;
-  normalization: 'tile' | 'image' | 'none';
-  threshold: 'tile' | 'image';
-  score: 'maximum' | 'mean';
-  validation: 'held-out' | 'from-test' | 'same-as-test';
-  validationRatio?: number;
-  imageQuantile: number;
-  pixelQuantile: number;
-}
-
-/** Options that say which images. */
-export interface DataOptions {
-  data?: string;
-  category?: string;
-  normal?: string;
-  abnormal?: string;
-  masks?: string;
-  limit?: number;
-}
 
 /** Adds what fixes an ensemble's plan. */
 export function addEnsembleOptions(command: Command): Command {
@@ -152,30 +111,34 @@ export function addDataOptions(command: Command): Command {
     .option('--limit <n>', 'use the first n images of each split', wholeNumber(1));
 }
 
-/** The chosen model's definition and its own options, complete. */
-export function chosenModel(options: EnsembleOptions & object): {
-  definition: ModelDefinition;
-  modelOptions: ModelOptions;
-} {
-  const definition = modelDefinitions.find((candidate) => candidate.name === options.model);
-  if (!definition) {
-    const names = modelDefinitions.map((candidate) => candidate.name).join(', ');
-    throw new TilesightError('usage', `unknown model ${options.model}: there are ${names}`);
-  }
+/** The options that belong to the chosen model, without its name in front. */
+export function ownModelOptions(options: EnsembleOptions): Record<string, unknown> {
   const given: Record<string, unknown> = {};
-  for (const candidate of modelDefinitions) {
-    for (const { name } of candidate.options) {
-      const attribute = new Option(`--${candidate.name}.${name} <v>`).attributeName();
+  for (const { name: model, options: own } of modelDefinitions) {
+    for (const { name } of own) {
+      const attribute = new Option(`--${model}.${name} <v>`).attributeName();
       const value = (options as unknown as Record<string, unknown>)[attribute];
       if (value === undefined) continue;
-      if (candidate !== definition) {
+      if (model !== options.model) {
         throw new TilesightError(
           'usage',
-          `--${candidate.name}.${name} belongs to --model ${candidate.name}, the model is ${definition.name}`,
+          `--${model}.${name} belongs to --model ${model}, the model is ${options.model}`,
         );
       }
       given[name] = value;
     }
   }
-  return { definition, modelOptions: completeOptions(definition, given) };
+  return given;
+}
+
+/** Adds what a command needs that uses a finished run. */
+export function addRunOptions(command: Command): Command {
+  return command
+    .requiredOption('--run <dir>', 'run folder, the --out of a train command')
+    .option('--weights <file>', "the backbone's weights (default: where they were at training, else the cache)")
+    .option('--memory <bytes>', 'device memory that may be used: what fits stays on the device', parseMemory)
+    .option('--image-threshold <score>', "replaces the run's image threshold (raw score), without training", Number)
+    .option('--pixel-threshold <score>', "replaces the run's pixel threshold (raw score), without training", Number)
+    .option('--kernel <op=variant>', 'force a kernel variant (repeatable)', parseKernels)
+    .option('--profile', 'print where the time goes and write a trace');
 }

@@ -3,11 +3,13 @@ import type { Command } from 'commander';
 import { TilesightError } from '../engine/errors.js';
 import { splitDataset } from '../data/splits.js';
 import { command } from './command.js';
-import { addDataOptions, type DataOptions } from './ensemble-options.js';
-import { addRunOptions, openRun, type OpenRunOptions } from './open-run.js';
-import { loadData } from './setup.js';
-import { cancelOnInterrupt, createProgress, print } from './terminal.js';
-import { evaluateTest, summarize, summaryLines, writeProfile, writeResults } from './training.js';
+import { addDataOptions, addRunOptions } from './ensemble-options.js';
+import { createReporter } from './reporter.js';
+import { summaryLines, writeProfile } from './summary.js';
+import { openRun, type OpenRunOptions } from '../node/open-run.js';
+import { loadData, type DataOptions } from '../node/setup.js';
+import { createHooks, print } from './terminal.js';
+import { evaluateTest, summarize, writeResults } from '../node/training.js';
 
 interface EvalOptions extends OpenRunOptions, DataOptions {
   json?: boolean;
@@ -21,13 +23,13 @@ export function evalCommand(): Command {
   ]);
   addRunOptions(made);
   return addDataOptions(made).action(async (options: EvalOptions) => {
-    const progress = createProgress();
+    const hooks = createHooks();
     const begun = performance.now();
-    const { ensemble, gpu, profiler, log } = await openRun(options);
+    const { ensemble, gpu, profiler, log } = await openRun(options, hooks.onNote);
     try {
       const inputs = options.data === undefined && options.normal === undefined ? log : options;
       const { validation, seed } = ensemble.run.configuration;
-      const dataset = await loadData({ ...inputs, seed });
+      const dataset = await loadData({ ...inputs, seed }, hooks);
       const splits = splitDataset(dataset, {
         validation: validation.split,
         validationRatio: validation.ratio,
@@ -35,8 +37,9 @@ export function evalCommand(): Command {
         ...(options.limit !== undefined && { limit: options.limit }),
       });
       const started = performance.now();
-      const evaluation = await evaluateTest(ensemble, splits, progress, cancelOnInterrupt());
-      progress.stop();
+      const reporter = createReporter();
+      const evaluation = await evaluateTest(ensemble, splits, { ...hooks, observe: reporter.observe });
+      hooks.stop();
       if (!evaluation)
         throw new TilesightError(
           'input',
@@ -46,10 +49,11 @@ export function evalCommand(): Command {
       const seconds = { decode: 0, train: 0, predict, total: (performance.now() - begun) / 1000 };
       const summary = summarize(ensemble, evaluation, undefined, gpu, options.memory, seconds, options.run);
       await writeResults(options.run, summary, evaluation, gpu, { ...log, ...inputs });
+      await reporter.write({ summary, ensemble, evaluation, gpu, profiler, notes: [] });
       if (profiler) await writeProfile(profiler, join(options.run, 'profile.json'));
       print(options.json ? JSON.stringify(summary) : summaryLines(summary).join('\n'));
     } finally {
-      progress.stop();
+      hooks.stop();
       ensemble.destroy();
       gpu.destroy();
     }

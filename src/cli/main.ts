@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { benchCommand } from './bench.js';
 import { exitCode, reportError } from './command.js';
 import { expandConfig } from './config-file.js';
 import { demoCommand } from './demo.js';
@@ -27,6 +28,7 @@ for (const command of [
   planCommand(),
   synthCommand(),
   weightsCommand(),
+  benchCommand(),
   doctorCommand(),
 ]) {
   program.addCommand(command);

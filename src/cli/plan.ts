@@ -3,17 +3,19 @@ import { TilesightError } from '../engine/errors.js';
 import { formatBytes } from '../engine/memory.js';
 import { nodeImages } from '../node/images.js';
 import { command } from './command.js';
+import { addDataOptions, addEnsembleOptions, addStageOptions, ownModelOptions } from './ensemble-options.js';
 import {
-  addDataOptions,
-  addEnsembleOptions,
-  addStageOptions,
+  chooseModel,
+  loadData,
+  makePlan,
+  ownImageSize,
+  splitData,
   type DataOptions,
   type EnsembleOptions,
   type StageOptions,
-} from './ensemble-options.js';
-import { chooseModel, loadData, makePlan, ownImageSize, splitData } from './setup.js';
-import { print } from './terminal.js';
-import { describePlan } from './training.js';
+} from '../node/setup.js';
+import { print, remark } from './terminal.js';
+import { describePlan } from '../node/training.js';
 import { wholeNumber } from './values.js';
 
 interface PlanOptions extends EnsembleOptions, StageOptions, DataOptions {
@@ -39,10 +41,10 @@ export function planCommand(): Command {
     .option('--images <n>', 'number of training images, without --data', wholeNumber(1), 200)
     .action(async (options: PlanOptions) => {
       const fromData = options.data !== undefined || options.normal !== undefined;
-      const splits = fromData ? splitData(await loadData(options), options) : undefined;
+      const splits = fromData ? splitData(await loadData(options, { onNote: remark }), options) : undefined;
       const imageSize = options.imageSize ?? (splits && (await ownImageSize(splits, nodeImages)));
       if (!imageSize) throw new TilesightError('usage', 'give --image-size, or --data to take it from the images');
-      const chosen = await chooseModel(options, true);
+      const chosen = await chooseModel({ ...options, modelOptions: ownModelOptions(options) }, true);
       const images = splits?.train.length ?? options.images ?? 200;
       const plan = makePlan(options, chosen, imageSize, images);
       const { grid, setting, fit, predictor } = plan;

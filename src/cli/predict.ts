@@ -11,9 +11,10 @@ import { fileProblem, listFiles } from '../node/files.js';
 import { imageExtensions, nodeImages } from '../node/images.js';
 import { heatOverlay, outlineMask } from '../report/heat-map.js';
 import { command } from './command.js';
-import { addRunOptions, openRun, type OpenRunOptions } from './open-run.js';
-import { cancelOnInterrupt, createProgress, print, remark } from './terminal.js';
-import { writeProfile } from './training.js';
+import { openRun, type OpenRunOptions } from '../node/open-run.js';
+import { addRunOptions } from './ensemble-options.js';
+import { writeProfile } from './summary.js';
+import { createHooks, print, remark } from './terminal.js';
 import { heatScale } from '../report/heat-scale.js';
 
 interface PredictOptions extends OpenRunOptions {
@@ -56,10 +57,10 @@ export function predictCommand(): Command {
       if (options.watch !== undefined && options.json) {
         throw new TilesightError('usage', '--watch never ends, so --json has no end either: use --format jsonl');
       }
-      const signal = cancelOnInterrupt();
+      const hooks = createHooks();
+      const { signal } = hooks;
       const paths = await expand(images);
-      const { ensemble, gpu, profiler } = await openRun(options);
-      const progress = createProgress();
+      const { ensemble, gpu, profiler } = await openRun(options, hooks.onNote);
       try {
         if (options.out !== undefined) await mkdir(options.out, { recursive: true });
         const printer = createPrinter(options);
@@ -72,16 +73,16 @@ export function predictCommand(): Command {
           if (overlay) await writeOverlay(overlay, path, prediction, ensemble);
           printer.add(describe(path, original, prediction, overlay));
           if (paths.length > 1 && options.watch === undefined)
-            progress.update('predicting', prediction.index + 1, paths.length);
+            hooks.onProgress?.('predicting', prediction.index + 1, paths.length);
         }
-        progress.stop();
+        hooks.stop();
         printer.end();
         if (profiler) await writeProfile(profiler, join(options.out ?? options.run, 'predict-profile.json'));
         if (options.memory === undefined || profiler) {
           remark(`device memory: peak ${gpu.memory.peakBytes} bytes, planned ${ensemble.plannedBytes}`);
         }
       } finally {
-        progress.stop();
+        hooks.stop();
         ensemble.destroy();
         gpu.destroy();
       }

@@ -1,5 +1,6 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import { TilesightError } from '../engine/errors.js';
+import type { Hooks } from '../node/setup.js';
 
 /** Prints data on stdout; nothing else does. */
 export function print(text: string): void {
@@ -62,4 +63,15 @@ export function cancelOnInterrupt(): AbortSignal {
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
   return controller.signal;
+}
+
+/** The command line's hooks for long work: bars on a terminal, notes on stderr, Ctrl-C. `stop` ends the bars. */
+export function createHooks(): Hooks & { readonly signal: AbortSignal; readonly stop: () => void } {
+  const progress = createProgress();
+  return {
+    onProgress: (stage, done, total, detail) => progress.update(stage, done, total, detail),
+    onNote: (line) => remark(`note: ${line}`),
+    signal: cancelOnInterrupt(),
+    stop: () => progress.stop(),
+  };
 }

@@ -1,10 +1,13 @@
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { TilesightError } from '../engine/errors.js';
+import { checkData, loadData } from '../node/setup.js';
+import { train, type TrainingOptions } from '../node/training.js';
 import { command } from './command.js';
-import { addDataOptions, addEnsembleOptions, addStageOptions } from './ensemble-options.js';
-import { checkData, loadData } from './setup.js';
-import { cancelOnInterrupt, createProgress, print } from './terminal.js';
-import { runTraining, summaryLines, type TrainingOptions } from './training.js';
+import { addDataOptions, addEnsembleOptions, addStageOptions, ownModelOptions } from './ensemble-options.js';
+import { createReporter } from './reporter.js';
+import { summaryLines, writeProfile } from './summary.js';
+import { createHooks, print } from './terminal.js';
 
 interface TrainCommandOptions extends Omit<TrainingOptions, 'check' | 'out'> {
   out?: string;
@@ -34,25 +37,30 @@ export function trainCommand(): Command {
     .option('--no-check', 'skip the check of the data')
     .option('--profile', 'print where the time goes and write a trace to the run')
     .action(async (options: TrainCommandOptions) => {
-      const progress = createProgress();
+      const hooks = createHooks();
       try {
         if (options.check === 'only') {
-          await checkData(await loadData(options), progress, true);
-          progress.stop();
+          await checkData(await loadData(options, hooks), hooks, true);
+          hooks.stop();
           print(
             options.json ? JSON.stringify({ check: 'passed' }) : 'the data set has no faults that would stop a run',
           );
           return;
         }
         if (options.out === undefined) throw new TilesightError('usage', 'give --out, the run folder to write');
-        const training = { ...options, out: options.out, check: options.check };
-        const { summary, result, gpu } = await runTraining(training, progress, cancelOnInterrupt());
-        progress.stop();
-        print(options.json ? JSON.stringify(summary) : summaryLines(summary).join('\n'));
-        result.ensemble.destroy();
-        gpu.destroy();
+        const reporter = createReporter();
+        const outcome = await train(
+          { ...options, modelOptions: ownModelOptions(options), out: options.out, check: options.check },
+          { ...hooks, observe: reporter.observe },
+        );
+        hooks.stop();
+        await reporter.write(outcome);
+        if (outcome.profiler) await writeProfile(outcome.profiler, join(options.out, 'profile.json'));
+        print(options.json ? JSON.stringify(outcome.summary) : summaryLines(outcome.summary).join('\n'));
+        outcome.ensemble.destroy();
+        outcome.gpu.destroy();
       } finally {
-        progress.stop();
+        hooks.stop();
       }
     });
 }

@@ -1,22 +1,32 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { formatBytes } from '../engine/memory.js';
-import { chromeTrace, Profiler, summarise } from '../engine/profiler.js';
+import { Profiler } from '../engine/profiler.js';
 import { evaluateEnsemble, type Evaluation } from '../ensemble/evaluate.js';
-import type { TiledEnsemble } from '../ensemble/ensemble.js';
+import type { Prediction, TiledEnsemble } from '../ensemble/ensemble.js';
+import type { ImageSize, Mask, Sample } from '../data/image.js';
 import type { EnsemblePlan } from '../ensemble/planning.js';
 import { trainEnsemble, type TrainResult } from '../ensemble/train.js';
-import { openGpu } from '../node/gpu.js';
-import { writeFileAtomic } from '../node/files.js';
-import { nodeImages } from '../node/images.js';
-import { acquireLock } from '../node/lock.js';
-import { folderStorage, openSpillFile } from '../node/run-storage.js';
-import type { DataOptions, EnsembleOptions, StageOptions } from './ensemble-options.js';
+import { openGpu } from './gpu.js';
+import { writeFileAtomic } from './files.js';
+import { nodeImages } from './images.js';
+import { acquireLock } from './lock.js';
+import { folderStorage, openSpillFile } from './run-storage.js';
 import type { RunLog } from './open-run.js';
-import { checkData, chooseModel, loadData, makeConfiguration, makePlan, ownImageSize, splitData } from './setup.js';
-import { remark, type Progress } from './terminal.js';
+import {
+  type DataOptions,
+  type EnsembleOptions,
+  type Hooks,
+  type StageOptions,
+  checkData,
+  chooseModel,
+  loadData,
+  makeConfiguration,
+  makePlan,
+  ownImageSize,
+  splitData,
+} from './setup.js';
 import { loadTuning } from './tuning.js';
-import { formatSize } from './values.js';
 import type { Gpu } from '../engine/gpu.js';
 import type { Splits } from '../data/splits.js';
 
@@ -26,6 +36,23 @@ export interface TrainingOptions extends EnsembleOptions, StageOptions, DataOpti
   check: boolean;
   profile?: boolean;
 }
+
+/** What the command line takes where nothing is given; a library's caller spreads it and adds `data` and `out`. */
+export const defaultTraining = {
+  model: 'padim',
+  seed: 42,
+  window: 'mean',
+  seams: true,
+  seamSigma: 2,
+  seamWidth: 0.1,
+  normalization: 'image',
+  threshold: 'image',
+  score: 'maximum',
+  validation: 'held-out',
+  imageQuantile: 0.98,
+  pixelQuantile: 0.9999,
+  check: true,
+} as const satisfies Omit<TrainingOptions, 'out'>;
 
 /** The JSON that `train`, `eval` and `demo` print. */
 export interface RunSummary {
@@ -49,32 +76,51 @@ export interface RunSummary {
   readonly run: string;
 }
 
-/** A finished training run. */
+/** Sees each prediction of an evaluation with its truth. */
+export type PredictionObserver = (
+  prediction: Prediction,
+  sample: Sample,
+  mask: Mask | undefined,
+) => Promise<void> | void;
+
+/** Hooks of a run: those of any long work, and a view of the evaluated predictions. */
+export interface RunHooks extends Hooks {
+  /** Makes an observer of the test predictions, for galleries and overlays. */
+  readonly observe?: ((ensemble: TiledEnsemble) => PredictionObserver) | undefined;
+}
+
+/** A finished training run. The caller destroys `ensemble` and then `gpu`. */
 export interface TrainingOutcome {
   readonly summary: RunSummary;
   readonly evaluation: Evaluation | undefined;
+  readonly ensemble: TiledEnsemble;
   readonly result: TrainResult;
   readonly plan: EnsemblePlan;
   readonly splits: Splits;
   readonly gpu: Gpu;
+  readonly profiler: Profiler | undefined;
+  /** What the hooks were told, a line each. */
+  readonly notes: readonly string[];
 }
 
 /** Trains into a run folder, evaluates where there is a labelled test split, and writes metrics and log. */
-export async function runTraining(
-  options: TrainingOptions,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<TrainingOutcome> {
+export async function train(options: TrainingOptions, hooks: RunHooks = {}): Promise<TrainingOutcome> {
   const begun = performance.now();
-  const dataset = await loadData(options);
-  if (options.check) await checkData(dataset, progress, false);
+  const notes: string[] = [];
+  const note = (line: string): void => {
+    notes.push(line);
+    hooks.onNote?.(line);
+  };
+  const own: Hooks = { ...hooks, onNote: note };
+  const dataset = await loadData(options, own);
+  if (options.check) await checkData(dataset, own, false);
   const splits = splitData(dataset, options);
   const imageSize = options.imageSize ?? (await ownImageSize(splits, nodeImages));
   const chosen = await chooseModel(options);
   const gpu = await openGpu({ ...(options.memory !== undefined && { memoryBudgetBytes: options.memory }) });
-  const tuning = await loadTuning(gpu);
+  const tuning = await loadTuning(gpu, note);
   const plan = makePlan(options, chosen, imageSize, splits.train.length, gpu, tuning);
-  describePlan(plan, options.memory).forEach(remark);
+  describePlan(plan, options.memory).forEach(note);
 
   await mkdir(options.out, { recursive: true });
   const lock = acquireLock(options.out);
@@ -95,52 +141,47 @@ export async function runTraining(
       kernels: options.kernel,
       tuning,
       profiler,
-      signal,
-      onDecode: (done, total) => progress.update('decoding', done, total),
+      signal: hooks.signal,
+      onDecode: (done, total) => hooks.onProgress?.('decoding', done, total),
       onFit: ({ position, positions, stage, done, total, loss }) => {
-        progress.update('positions', position, positions);
-        progress.update(
-          stage,
-          done,
-          total,
-          loss === undefined ? `position ${position + 1}` : `loss ${loss.toPrecision(4)}`,
-        );
+        hooks.onProgress?.('positions', position, positions);
+        const detail = loss === undefined ? `position ${position + 1}` : `loss ${loss.toPrecision(4)}`;
+        hooks.onProgress?.(stage, done, total, detail);
       },
-      onValidate: (done, total) => progress.update('validating', done, total),
-      onNote: (line) => remark(`note: ${line}`),
+      onValidate: (done, total) => hooks.onProgress?.('validating', done, total),
+      onNote: note,
     });
-    result.report.notes.forEach((line) => remark(`note: ${line}`));
+    result.report.notes.filter((line) => !notes.includes(line)).forEach(note);
+    const { ensemble } = result;
     const started = performance.now();
-    const evaluation = await evaluateTest(result.ensemble, splits, progress, signal);
+    const evaluation = await evaluateTest(ensemble, splits, hooks);
     const predict = (performance.now() - started) / 1000;
     const seconds = { ...result.seconds, predict, total: (performance.now() - begun) / 1000 };
-    const summary = summarize(result.ensemble, evaluation, plan, gpu, options.memory, seconds, options.out);
+    const summary = summarize(ensemble, evaluation, plan, gpu, options.memory, seconds, options.out);
     await writeResults(options.out, summary, evaluation, gpu, options);
-    if (profiler) await writeProfile(profiler, join(options.out, 'profile.json'));
-    return { summary, evaluation, result, plan, splits, gpu };
+    return { summary, evaluation, ensemble, result, plan, splits, gpu, profiler, notes };
   } finally {
     lock.release();
   }
 }
 
-/** Evaluates the test split; undefined, with a remark, where it has no labelled images. */
+/** Evaluates the test split; undefined where it has no labelled images. */
 export async function evaluateTest(
   ensemble: TiledEnsemble,
   splits: Pick<Splits, 'test'>,
-  progress: Progress,
-  signal: AbortSignal,
-  onPrediction?: Parameters<typeof evaluateEnsemble>[3] extends infer O
-    ? O extends { onPrediction?: infer P }
-      ? P
-      : never
-    : never,
+  hooks: RunHooks,
 ): Promise<Evaluation | undefined> {
   if (splits.test.every((sample) => sample.label === undefined)) return undefined;
   return evaluateEnsemble(ensemble, splits.test, nodeImages, {
-    signal,
-    onProgress: (done, total) => progress.update('predicting', done, total),
-    onPrediction,
+    signal: hooks.signal,
+    onProgress: (done, total) => hooks.onProgress?.('predicting', done, total),
+    onPrediction: hooks.observe?.(ensemble),
   });
+}
+
+/** A size as it is typed: `256` or `480x640`. */
+function formatImageSize({ height, width }: ImageSize): string {
+  return height === width ? String(height) : `${height}x${width}`;
 }
 
 /** What a plan chose and will take, in lines. */
@@ -148,7 +189,7 @@ export function describePlan(plan: EnsemblePlan, budget: number | undefined): st
   const { grid, setting } = plan;
   const memory = `device memory ${formatBytes(plan.plannedBytes)}${budget === undefined ? '' : ` of ${formatBytes(budget)}`}`;
   return [
-    `image ${formatSize(grid.image)}, tile ${formatSize(grid.tile)}, stride ${formatSize(grid.stride)}: ` +
+    `image ${formatImageSize(grid.image)}, tile ${formatImageSize(grid.tile)}, stride ${formatImageSize(grid.stride)}: ` +
       `${grid.rows}x${grid.columns} tiles, batch ${setting.batch}; ${memory}; run ${formatBytes(plan.runBytes)}`,
     ...plan.notes.map((note) => `note: ${note}`),
   ];
@@ -243,41 +284,4 @@ export async function writeResults(
     deviceBytes: gpu.memory.samples,
   };
   await writeFileAtomic(join(out, 'log.json'), `${JSON.stringify(log)}\n`);
-}
-
-/** Writes a trace for Chrome's or Perfetto's viewer and prints where the time went. */
-export async function writeProfile(profiler: Profiler, file: string): Promise<void> {
-  const spans = await profiler.finish();
-  await writeFileAtomic(file, JSON.stringify(chromeTrace(spans)));
-  for (const track of ['host', 'device'] as const) {
-    remark(`time on the ${track}:`);
-    for (const { name, milliseconds, count } of summarise(spans, track).slice(0, 20)) {
-      remark(`  ${milliseconds.toFixed(1).padStart(10)} ms  ${String(count).padStart(6)} x  ${name}`);
-    }
-  }
-  remark(`trace: ${file} (open it in chrome://tracing or ui.perfetto.dev)`);
-}
-
-/** A summary for people. */
-export function summaryLines(summary: RunSummary): string[] {
-  const { metrics, images, memory, seconds, thresholds } = summary;
-  const figure = (name: string): string => {
-    const value = metrics[name];
-    return value === null || value === undefined ? '–' : value.toFixed(4);
-  };
-  const tested = images.good + images.anomalous;
-  return [
-    `${summary.model} on ${summary.backbone}: ${summary.grid.join('x')} tiles of ${summary.tileSize.join('x')}, ${images.train} training images`,
-    ...(tested > 0
-      ? [
-          `${images.good} good and ${images.anomalous} anomalous test images:`,
-          `  image  AUROC ${figure('imageAUROC')}  F1 ${figure('imageF1')}   (by maximum ${figure('imageAUROCMaximum')}, by mean ${figure('imageAUROCMean')})`,
-          `  pixel  AUROC ${figure('pixelAUROC')}  F1 ${figure('pixelF1')}  AUPRO ${figure('pixelAUPRO')}`,
-        ]
-      : ['no labelled test images: nothing evaluated']),
-    `thresholds: image ${thresholds.image.toPrecision(4)}, pixel ${thresholds.pixel.toPrecision(4)} (from ${thresholds.source})`,
-    `device memory: peak ${formatBytes(memory.peakBytes)}, planned ${formatBytes(memory.plannedBytes)}`,
-    `seconds: decode ${seconds.decode.toFixed(1)}, train ${seconds.train.toFixed(1)}, predict ${seconds.predict.toFixed(1)}, total ${seconds.total.toFixed(1)}`,
-    `run: ${summary.run}`,
-  ];
 }

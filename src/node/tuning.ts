@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import type { Gpu } from '../engine/gpu.js';
 import type { VariantTable } from '../engine/plan.js';
 import { decodeTuning, encodeTuning, tuningKey } from '../engine/tuning.js';
-import { cacheFolder } from '../node/cache.js';
-import { writeFileAtomic } from '../node/files.js';
-import { remark } from './terminal.js';
+import { cacheFolder } from './cache.js';
+import { writeFileAtomic } from './files.js';
 
 /** Where this adapter's table is kept. */
 export function tuningPath(gpu: Gpu): string {
@@ -15,11 +14,14 @@ export function tuningPath(gpu: Gpu): string {
 }
 
 /** The table that was measured on this adapter, if there is one that still holds. */
-export async function loadTuning(gpu: Gpu): Promise<VariantTable | undefined> {
+export async function loadTuning(
+  gpu: Gpu,
+  onNote: (line: string) => void = () => undefined,
+): Promise<VariantTable | undefined> {
   const text = await readFile(tuningPath(gpu), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const { winners, problem } = decodeTuning(text, tuningKey(gpu));
-  if (problem) remark(`note: ${problem}`);
+  if (problem) onNote(problem);
   return winners;
 }
 

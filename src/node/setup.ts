@@ -10,16 +10,66 @@ import { planEnsemble, type EnsemblePlan } from '../ensemble/planning.js';
 import type { RunConfiguration } from '../ensemble/configuration.js';
 import type { AnomalyModel } from '../models/anomaly-model.js';
 import { createBackbone } from '../models/backbones/index.js';
-import type { ModelOptions } from '../models/definition.js';
-import { checkBackboneName, defaultBackbone, loadBackbone, type LoadedBackbone } from '../node/backbone.js';
-import { openDataset } from '../node/datasets.js';
-import { sha256File } from '../node/files.js';
-import { nodeImages } from '../node/images.js';
-import { chosenModel, type DataOptions, type EnsembleOptions, type StageOptions } from './ensemble-options.js';
-import { remark, type Progress } from './terminal.js';
+import { completeOptions, type ModelOptions } from '../models/definition.js';
+import { modelDefinition } from '../models/index.js';
+import { checkBackboneName, defaultBackbone, loadBackbone, type LoadedBackbone } from './backbone.js';
+import { openDataset } from './datasets.js';
+import { sha256File } from './files.js';
+import { nodeImages } from './images.js';
+
+/** Options of everything that configures an ensemble. */
+export interface EnsembleOptions {
+  model: string;
+  /** The model's own options, by name; what is left out has its default. */
+  modelOptions?: Readonly<Record<string, unknown>>;
+  backbone?: string;
+  weights?: string;
+  imageSize?: ImageSize;
+  tileSize?: ImageSize;
+  stride?: ImageSize;
+  batch?: number;
+  seed: number;
+  memory?: number;
+  shared?: boolean;
+  kernel?: Record<string, string>;
+}
+
+/** Options of the stages around the models, which a plan does not need. */
+export interface StageOptions {
+  window: 'mean' | 'smooth';
+  seams: boolean;
+  seamSigma: number;
+  seamWidth: number;
+  normalization: 'tile' | 'image' | 'none';
+  threshold: 'tile' | 'image';
+  score: 'maximum' | 'mean';
+  validation: 'held-out' | 'from-test' | 'same-as-test';
+  validationRatio?: number;
+  imageQuantile: number;
+  pixelQuantile: number;
+}
+
+/** Options that say which images. */
+export interface DataOptions {
+  data?: string;
+  category?: string;
+  normal?: string;
+  abnormal?: string;
+  masks?: string;
+  limit?: number;
+}
+
+/** What long work tells and obeys. */
+export interface Hooks {
+  /** `done` of `total` of a stage is finished; `detail` is a few words. */
+  readonly onProgress?: ((stage: string, done: number, total: number, detail?: string) => void) | undefined;
+  /** Told what the user should know, a line each. */
+  readonly onNote?: ((line: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Loads the data set that the options name. */
-export async function loadData(options: DataOptions & { seed?: number }): Promise<LoadedDataset> {
+export async function loadData(options: DataOptions & { seed?: number }, hooks: Hooks): Promise<LoadedDataset> {
   const { data, category, normal, abnormal, masks, seed } = options;
   if (data === undefined && normal === undefined) {
     throw new TilesightError(
@@ -37,17 +87,17 @@ export async function loadData(options: DataOptions & { seed?: number }): Promis
     ...(masks !== undefined && { masks }),
     ...(seed !== undefined && { seed }),
   });
-  for (const note of dataset.notes) remark(`note: ${note}`);
+  for (const note of dataset.notes) hooks.onNote?.(note);
   return dataset;
 }
 
 /** Checks a data set; prints what it finds and stops on errors. */
-export async function checkData(dataset: LoadedDataset, progress: Progress, decode: boolean): Promise<void> {
+export async function checkData(dataset: LoadedDataset, hooks: Hooks, decode: boolean): Promise<void> {
   const result = await checkDataset(dataset, nodeImages, sha256File, {
     decode,
-    onProgress: (done, total) => progress.update('checking', done, total),
+    onProgress: (done, total) => hooks.onProgress?.('checking', done, total),
   });
-  for (const line of formatFindings(result)) remark(line);
+  for (const line of formatFindings(result)) hooks.onNote?.(line);
   if (result.errors > 0) {
     throw new TilesightError(
       'input',
@@ -82,7 +132,8 @@ export interface ChosenModel {
 
 /** The model and backbone that the options name. `planning` leaves weights out where none are given. */
 export async function chooseModel(options: EnsembleOptions, planning = false): Promise<ChosenModel> {
-  const { definition, modelOptions } = chosenModel(options);
+  const definition = modelDefinition(options.model);
+  const modelOptions = completeOptions(definition, options.modelOptions ?? {});
   const loaded =
     planning && options.weights === undefined
       ? { backbone: createBackbone(checkBackboneName(options.backbone ?? defaultBackbone), undefined), sha256: '' }

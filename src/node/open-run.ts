@@ -6,12 +6,10 @@ import { Profiler } from '../engine/profiler.js';
 import { TiledEnsemble } from '../ensemble/ensemble.js';
 import { Run } from '../ensemble/run.js';
 import { modelDefinition } from '../models/index.js';
-import { loadBackbone, type LoadedBackbone } from '../node/backbone.js';
-import { openGpu } from '../node/gpu.js';
-import { folderStorage } from '../node/run-storage.js';
-import type { Command } from 'commander';
+import { loadBackbone, type LoadedBackbone } from './backbone.js';
+import { openGpu } from './gpu.js';
+import { folderStorage } from './run-storage.js';
 import { loadTuning } from './tuning.js';
-import { parseKernels, parseMemory } from './values.js';
 
 /** Options of commands that use a finished run. */
 export interface OpenRunOptions {
@@ -22,18 +20,6 @@ export interface OpenRunOptions {
   imageThreshold?: number;
   pixelThreshold?: number;
   profile?: boolean;
-}
-
-/** Adds the options of {@link openRun}. */
-export function addRunOptions(command: Command): Command {
-  return command
-    .requiredOption('--run <dir>', 'run folder, the --out of a train command')
-    .option('--weights <file>', "the backbone's weights (default: where they were at training, else the cache)")
-    .option('--memory <bytes>', 'device memory that may be used: what fits stays on the device', parseMemory)
-    .option('--image-threshold <score>', "replaces the run's image threshold (raw score), without training", Number)
-    .option('--pixel-threshold <score>', "replaces the run's pixel threshold (raw score), without training", Number)
-    .option('--kernel <op=variant>', 'force a kernel variant (repeatable)', parseKernels)
-    .option('--profile', 'print where the time goes and write a trace');
 }
 
 /** What `log.json` remembers of where things were; empty where there is none. */
@@ -65,7 +51,7 @@ export interface OpenedRun {
 }
 
 /** Opens a finished run on a device, with the backbone's weights that it was trained with. */
-export async function openRun(options: OpenRunOptions): Promise<OpenedRun> {
+export async function openRun(options: OpenRunOptions, onNote?: (line: string) => void): Promise<OpenedRun> {
   for (const [name, value] of [
     ['--image-threshold', options.imageThreshold],
     ['--pixel-threshold', options.pixelThreshold],
@@ -84,7 +70,7 @@ export async function openRun(options: OpenRunOptions): Promise<OpenedRun> {
     model: modelDefinition(configuration.model).create(configuration.modelOptions),
     backbone: loaded.backbone,
     kernels: options.kernel,
-    tuning: await loadTuning(gpu),
+    tuning: await loadTuning(gpu, onNote),
     profiler,
     imageThreshold: options.imageThreshold,
     pixelThreshold: options.pixelThreshold,
