@@ -28,7 +28,9 @@ export interface BenchOptions {
   /** ResNet-18's weights. */
   readonly weights?: string;
   readonly kernel?: Readonly<Record<string, string>>;
-  /** Rows of `kernels` whose name contains one of these. */
+  /** Cold starts in fresh processes too. */
+  readonly cold: boolean;
+  /** Only cases whose name contains this text. */
   readonly only?: string;
   readonly signal: AbortSignal;
   /** Told what is being measured. */
@@ -70,7 +72,8 @@ export function benchCommand(): Command {
     .option('--tiny', 'sizes that take seconds, to see that everything runs')
     .option('--samples <n>', 'samples of each figure', wholeNumber(1))
     .option('--limit-size <n>', 'memory: largest image side in pixels', wholeNumber(256), 2048)
-    .option('--only <text>', 'kernels: only rows whose name contains the text')
+    .option('--only <text>', 'kernels, backbone: only cases whose name contains the text')
+    .option('--no-cold', 'backbone: leave out cold starts in fresh processes')
     .option('--weights <file>', "backbone: ResNet-18's weights (default: the cache, else random ones)")
     .addOption(new Option('--kernel <op=variant>', 'force a kernel variant (repeatable)').argParser(parseKernels))
     .option('--out <file>', 'also write the JSON to a file')

@@ -120,9 +120,8 @@ function planOne(request: PlanRequest, tile: ImageSize, batch: number): Ensemble
   const parameters = [...request.model.parameterShapes(setting).values()];
   const notes = [...fit.notes];
   if (!request.tileSize) notes.push(`tile size ${tile.height}x${tile.width} chosen`);
-  if (request.batch === undefined && budgetless(request) && batch !== batches[0])
-    notes.push(`batch ${batch} chosen to fit`);
-  if (residentPositions < models) {
+  if (request.batch === undefined && batch !== batches[0]) notes.push(`batch ${batch} chosen to fit`);
+  if (residentPositions < models && Number.isFinite(request.budgetBytes)) {
     notes.push(
       `the parameters of ${residentPositions} of ${models} positions fit at once: they stream through the device`,
     );
@@ -141,8 +140,6 @@ function planOne(request: PlanRequest, tile: ImageSize, batch: number): Ensemble
     notes,
   };
 }
-
-const budgetless = (request: PlanRequest): boolean => Number.isFinite(request.budgetBytes);
 
 /** The setting for prediction: its batch never has more tiles than an image. */
 export function predictionSetting(setting: ModelSetting, grid: TileGrid): ModelSetting {

@@ -85,16 +85,25 @@ export class StatisticsCollector {
       const range = new RangeOfScores();
       range.add(values);
       const fit = fitThreshold(rankScores(values, this.#labels), rule.imageQuantile, 'image');
-      return { ...range.statistics(fit.value), threshold: fit };
+      return withRoom(range.statistics(fit.value), fit);
     };
     const pixel = fitThreshold(this.#pixels, rule.pixelQuantile, 'pixel');
     return {
       source,
       maximum: of('maximum'),
       mean: of('mean'),
-      pixel: { ...this.#range.statistics(pixel.value), threshold: pixel },
+      pixel: withRoom(this.#range.statistics(pixel.value), pixel),
     };
   }
+}
+
+/**
+ * Without defects the largest score is that of a good image, and every defect would normalise to 1: the range is then taken
+ * as far above the threshold as it goes below it.
+ */
+function withRoom({ minimum, maximum }: ScoreStatistics, threshold: Threshold): FittedStatistics {
+  const mirrored = 2 * threshold.value - minimum;
+  return { minimum, maximum: threshold.defective > 0 ? maximum : Math.max(maximum, mirrored), threshold };
 }
 
 /**

@@ -191,7 +191,7 @@ export function describePlan(plan: EnsemblePlan, budget: number | undefined): st
   return [
     `image ${formatImageSize(grid.image)}, tile ${formatImageSize(grid.tile)}, stride ${formatImageSize(grid.stride)}: ` +
       `${grid.rows}x${grid.columns} tiles, batch ${setting.batch}; ${memory}; run ${formatBytes(plan.runBytes)}`,
-    ...plan.notes.map((note) => `note: ${note}`),
+    ...plan.notes,
   ];
 }
 
