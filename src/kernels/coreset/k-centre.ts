@@ -1,0 +1,110 @@
+import type { AdapterProfile } from '../../engine/adapter.js';
+import type { Graph, Operator, Tensor } from '../../engine/graph.js';
+import source from './k-centre.wgsl';
+import { rangeView, rowGroup, rowRanges, type RowRange, type RowSet } from './rows.js';
+
+/** What the greedy k-centre keeps on the device between its steps. */
+export interface KCentreState {
+  /** `[rows]`: squared distance of each point to the nearest centre, −1 for centres and for rows to leave out. */
+  readonly minimum: Tensor;
+  /** Two sets of records `[records, vectors + 1, 4]` u32; see the kernel. Steps read one and write the other in turn. */
+  readonly records: readonly [Tensor, Tensor];
+  /** `[wanted]` u32: the centres in the order in which they were taken. */
+  readonly picks: Tensor;
+}
+
+/** Most workgroups of one step: enough to fill the device, few enough to be searched by each. */
+function workgroupLimit(adapter: AdapterProfile): number {
+  return adapter.class === 'hardware' ? 1024 : 64;
+}
+
+interface Share extends RowRange {
+  readonly workgroups: number;
+}
+
+function shares(points: RowSet, adapter: AdapterProfile): Share[] {
+  const ranges = rowRanges([points], adapter);
+  const limit = workgroupLimit(adapter);
+  return ranges.map((range) => ({
+    ...range,
+    workgroups: Math.min(
+      Math.ceil(range.count / rowGroup),
+      Math.max(1, Math.floor((limit * range.count) / points.rows)),
+    ),
+  }));
+}
+
+/** Declares the state of a k-centre over `points` that takes at most `wanted` centres; parameters named after `name`. */
+export function declareKCentre(
+  graph: Graph,
+  name: string,
+  points: RowSet,
+  wanted: number,
+  adapter: AdapterProfile,
+  owner: string,
+): KCentreState {
+  const records = shares(points, adapter).reduce((sum, share) => sum + share.workgroups, 0);
+  const shape = [records, points.elements / 4 + 1, 4];
+  const record = (which: string): Tensor => graph.parameter(`${name} records ${which}`, shape, { owner, dtype: 'u32' });
+  return {
+    minimum: graph.parameter(`${name} minimum`, [Math.ceil(points.rows / rowGroup) * rowGroup], { owner }),
+    records: [record('a'), record('b')],
+    picks: graph.parameter(`${name} picks`, [wanted], { owner, dtype: 'u32' }),
+  };
+}
+
+interface StepAttributes {
+  readonly points: RowSet;
+  readonly steps: number;
+}
+
+const kCentreOperator: Operator<StepAttributes> = {
+  name: 'k-centre',
+  lower(node, lowering) {
+    const [minimum, a, b, picks] = node.inputs;
+    const { points, steps } = node.attributes;
+    if (!minimum || !a || !b || !picks) throw new Error('k-centre wants its state');
+    const cut = shares(points, lowering.adapter);
+    const groups = cut.reduce((sum, share) => sum + share.workgroups, 0);
+    for (let step = 0; step < steps; step++) {
+      const [before, after] = step % 2 === 0 ? [a, b] : [b, a];
+      let firstGroup = 0;
+      for (const share of cut) {
+        const bytes = Math.ceil(share.count / rowGroup) * rowGroup * 4;
+        lowering.dispatch({
+          kernel: { name: 'coreset/k-centre', source },
+          bindings: [
+            rangeView(points, share),
+            { tensor: minimum, offsetBytes: share.first * 4, sizeBytes: bytes },
+            before,
+            after,
+            picks,
+          ],
+          parameters: {
+            points: share.count,
+            vectors: points.elements / 4,
+            first_point: share.first,
+            first_group: firstGroup,
+            groups,
+          },
+          workgroups: [share.workgroups, 1, 1],
+          flops: 3 * share.count * points.elements,
+        });
+        firstGroup += share.workgroups;
+      }
+    }
+  },
+};
+
+/**
+ * Appends `steps` picks (an even number) of the greedy k-centre: each takes the point that is farthest from all centres so
+ * far as the next centre. One dispatch a pick and chunk of the points; nothing comes back to the host.
+ *
+ * @param points in the layout that {@link project} writes.
+ */
+export function kCentreSteps(graph: Graph, points: RowSet, state: KCentreState, steps: number): void {
+  if (steps % 2 !== 0) throw new Error(`k-centre: ${steps} steps, not an even number`);
+  const { minimum, records, picks } = state;
+  const [a, b] = records;
+  graph.add(kCentreOperator, [minimum, a, b, picks, ...points.tensors], { points, steps }, [], [minimum, a, b, picks]);
+}

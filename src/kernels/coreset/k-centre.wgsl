@@ -1,0 +1,101 @@
+// One step of the greedy k-centre, fused: every workgroup finds the point that the step before left farthest from all
+// centres (the new centre), lowers the distances of its own points to it, and leaves the farthest of them, with its vector,
+// for the next step. Nothing is read back and no second dispatch is needed, however many chunks the points come in: a
+// chunk's dispatch takes the centre from the records, not from the points.
+//
+// A record is what a workgroup leaves: (distance, point, picks so far, picks wanted) and the point's vectors. Steps read
+// one set of records and write the other; when all picks are made they do nothing. Distances are squared, of picked points
+// −1; of equals the lowest point wins, so the result does not depend on the cut.
+//
+// Points lie in blocks of 64: [blocks][vectors][64]. Thread t of a workgroup takes point t of four blocks at a time, so one
+// load of the centre serves four points.
+
+struct Params {
+  points: u32,      // bound
+  vectors: u32,     // elements of a point / 4
+  first_point: u32, // number of the first bound point
+  first_group: u32, // record of this dispatch's first workgroup
+  groups: u32,      // records in all
+}
+
+@group(0) @binding(0) var<storage, read> points: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> minimum: array<f32>;
+@group(0) @binding(2) var<storage, read> before: array<vec4u>;
+@group(0) @binding(3) var<storage, read_write> after: array<vec4u>;
+@group(0) @binding(4) var<storage, read_write> picks: array<u32>;
+@group(0) @binding(5) var<uniform> params: Params;
+
+const NONE: u32 = 0xffffffffu;
+
+struct Candidate {
+  distance: f32,
+  point: u32,  // number among all points
+  source: u32, // record, or place among the bound points, that it comes from
+}
+
+var<workgroup> candidates: array<Candidate, 64>;
+
+fn farther(a: Candidate, b: Candidate) -> bool {
+  return a.distance > b.distance || (a.distance == b.distance && a.point < b.point);
+}
+
+// The farthest of all threads' candidates.
+fn farthest(own: Candidate, lane: u32) -> Candidate {
+  candidates[lane] = own;
+  for (var half = 32u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half && farther(candidates[lane + half], candidates[lane])) {
+      candidates[lane] = candidates[lane + half];
+    }
+  }
+  return workgroupUniformLoad(&candidates[0]);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let stride = params.vectors + 1u;
+  var candidate = Candidate(-2.0, NONE, 0u);
+  for (var record = lane; record < params.groups; record += 64u) {
+    let head = before[record * stride];
+    let other = Candidate(bitcast<f32>(head.x), head.y, record);
+    if (farther(other, candidate)) { candidate = other; }
+  }
+  let picked = farthest(candidate, lane);
+  let head = before[picked.source * stride];
+  if (head.z >= head.w) { return; }
+  let centre = picked.source * stride + 1u;
+  if (params.first_group + group.x + lane == 0u) { picks[head.z] = picked.point; }
+
+  var best = Candidate(-2.0, NONE, 0u);
+  for (var first = group.x * 4u; first * 64u < params.points; first += groups.x * 4u) {
+    let at = first * params.vectors * 64u + lane;
+    let next = params.vectors * 64u;
+    var sums = vec4f();
+    for (var k = 0u; k < params.vectors; k++) {
+      let c = bitcast<vec4f>(before[centre + k]);
+      let d0 = points[at + k * 64u] - c;
+      let d1 = points[at + next + k * 64u] - c;
+      let d2 = points[at + 2u * next + k * 64u] - c;
+      let d3 = points[at + 3u * next + k * 64u] - c;
+      sums += vec4f(dot(d0, d0), dot(d1, d1), dot(d2, d2), dot(d3, d3));
+    }
+    for (var block = 0u; block < 4u; block++) {
+      let place = (first + block) * 64u + lane;
+      if (place < params.points) {
+        let point = params.first_point + place;
+        let distance = select(min(minimum[place], sums[block]), -1.0, point == picked.point);
+        minimum[place] = distance;
+        let other = Candidate(distance, point, place);
+        if (farther(other, best)) { best = other; }
+      }
+    }
+  }
+  let left = farthest(best, lane);
+  let record = (params.first_group + group.x) * stride;
+  if (lane == 0u) { after[record] = vec4u(bitcast<u32>(left.distance), left.point, head.z + 1u, head.w); }
+  if (left.point == NONE) { return; }
+  let start = left.source / 64u * params.vectors * 64u + left.source % 64u;
+  for (var k = lane; k < params.vectors; k += 64u) {
+    after[record + 1u + k] = bitcast<vec4u>(points[start + k * 64u]);
+  }
+}
