@@ -7,7 +7,9 @@ import type { TiledEnsemble } from '../ensemble/ensemble.js';
 import type { Evaluation } from '../ensemble/evaluate.js';
 import { fittedParts, lossPart } from '../ensemble/fit.js';
 import { encodeImage } from '../node/encode-image.js';
+import type { Splits } from '../data/splits.js';
 import { writeFileAtomic } from '../node/files.js';
+import { nodeImages } from '../node/images.js';
 import { GalleryCollector } from '../report/gallery.js';
 import { heatScale } from '../report/heat-scale.js';
 import type { RunSummary } from '../node/training.js';
@@ -24,6 +26,8 @@ export interface ReportSource {
   readonly gallery: GalleryCollector;
   readonly gpu: Gpu;
   readonly profiler?: Profiler | undefined;
+  /** What to show where the gallery has seen nothing. */
+  readonly splits?: Pick<Splits, 'test' | 'validation'> | undefined;
   /** What the user was told, a line each. */
   readonly notes?: readonly string[] | undefined;
 }
@@ -44,6 +48,8 @@ export async function writeReport(source: ReportSource): Promise<string> {
   if (!statistics) throw new Error('the statistics are not fitted yet');
   // Loaded here and not with the command: the plotting library takes longer to load than all the rest.
   const { renderReport } = await import('../report/report.js');
+  const notes = [...(source.notes ?? [])];
+  const predicted = await predictWithoutLabels(source);
   const page = await renderReport({
     title: basename(resolve(run)),
     date: new Date(),
@@ -53,6 +59,7 @@ export async function writeReport(source: ReportSource): Promise<string> {
     statistics,
     thresholds: ensemble.thresholds,
     evaluation: source.evaluation,
+    predicted,
     gallery: source.gallery.finish(),
     heatScale: heatScale(ensemble),
     encodeImage,
@@ -61,8 +68,8 @@ export async function writeReport(source: ReportSource): Promise<string> {
     memory: { ...summary.memory, samples: gpu.memory.samples, peakByOwner: gpu.memory.peakByOwner },
     seconds: summary.seconds,
     spans: (await source.profiler?.finish()) ?? [],
-    losses: await readLosses(ensemble),
-    notes: source.notes ?? [],
+    losses: await readLosses(ensemble, notes),
+    notes,
   });
   const folder = join(run, 'report');
   await mkdir(folder, { recursive: true });
@@ -71,15 +78,43 @@ export async function writeReport(source: ReportSource): Promise<string> {
   return path;
 }
 
+/** Images predicted for a report where nothing was evaluated. */
+const mostWithoutLabels = 40;
+
+/**
+ * Fills the gallery of a run that nothing was evaluated of: with unlabelled test images, or else with good ones that were
+ * held out of training.
+ */
+async function predictWithoutLabels({
+  evaluation,
+  gallery,
+  ensemble,
+  splits,
+}: ReportSource): Promise<'test' | 'held-out'> {
+  if (evaluation || !splits) return 'test';
+  const predicted = splits.test.length > 0 ? 'test' : 'held-out';
+  const samples = (predicted === 'test' ? splits.test : splits.validation).slice(0, mostWithoutLabels);
+  const { imageSize } = ensemble.run.configuration;
+  const inputs = samples.map(({ name, path }) => ({ name, read: () => nodeImages.readImage(path, imageSize) }));
+  for await (const prediction of ensemble.predictMany(inputs)) {
+    const sample = samples[prediction.index];
+    if (sample) gallery.collect(prediction, sample);
+  }
+  return predicted;
+}
+
 /** Loss curves of the trained positions, by `row, column`, from the parts of the run. */
-async function readLosses(ensemble: TiledEnsemble): Promise<Map<string, readonly number[]>> {
+async function readLosses(ensemble: TiledEnsemble, notes: string[]): Promise<Map<string, readonly number[]>> {
   const { run, grid } = ensemble;
   const losses = new Map<string, readonly number[]>();
   for (const { part, position } of fittedParts(grid, run.configuration.shared)) {
     const name = lossPart(part);
     if (!run.has(name)) continue;
-    const parsed = v.safeParse(v.array(v.number()), await run.readJson(name));
-    if (!parsed.success) continue;
+    const parsed = v.safeParse(v.array(v.number()), await run.readJson(name).catch(() => undefined));
+    if (!parsed.success) {
+      notes.push(`${run.storage.location}/${name} is damaged: its loss curve is left out`);
+      continue;
+    }
     const title =
       position === undefined
         ? 'all positions'

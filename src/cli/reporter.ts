@@ -7,7 +7,8 @@ import { createGallery, writeReport } from './report.js';
 export interface Reporter {
   readonly observe: (ensemble: TiledEnsemble) => PredictionObserver;
   readonly write: (
-    outcome: Pick<TrainingOutcome, 'summary' | 'ensemble' | 'evaluation' | 'gpu' | 'profiler' | 'notes'>,
+    outcome: Pick<TrainingOutcome, 'summary' | 'ensemble' | 'evaluation' | 'gpu' | 'profiler' | 'notes'> &
+      Partial<Pick<TrainingOutcome, 'splits'>>,
   ) => Promise<string>;
 }
 
@@ -20,7 +21,7 @@ export function createReporter(): Reporter {
       gallery = collector;
       return (prediction, sample, mask) => collector.collect(prediction, sample, mask);
     },
-    write: ({ summary, ensemble, evaluation, gpu, profiler, notes }) =>
+    write: ({ summary, ensemble, evaluation, gpu, profiler, notes, splits }) =>
       writeReport({
         run: summary.run,
         summary,
@@ -30,6 +31,7 @@ export function createReporter(): Reporter {
         gpu,
         profiler,
         notes,
+        splits,
       }),
   };
 }

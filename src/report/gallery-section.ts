@@ -7,6 +7,10 @@ import { html, type Markup } from './html.js';
 import type { ReportInput } from './input.js';
 import { figure } from './overview.js';
 
+/** What is shown of a run without test images. */
+const heldOutText =
+  'There were no test images to predict: these are good images that were held out of training. They set the thresholds.';
+
 /** Colour stops of the legend. */
 const stops = 16;
 
@@ -58,7 +62,7 @@ export async function gallerySection(input: ReportInput): Promise<Markup | undef
   const hasTruth = Object.values(groups).some((entries) => entries.some(({ truth }) => truth !== undefined));
   return html`<section class="block gallery" id="gallery" aria-labelledby="gallery-title">
     <h2 id="gallery-title">Gallery</h2>
-    ${tileShapes(grid)}
+    ${input.predicted === 'held-out' && html`<p>${heldOutText}</p>`} ${tileShapes(grid)}
     <div class="tools">
       ${legend(heatScale)}
       <fieldset>
@@ -208,7 +212,7 @@ function boxShape({ left, top, width, height }: DefectBox): Markup {
 /** Raw scores and boxes, folded away. */
 function details({ rawScores, boxes, boxCount }: GalleryEntry): Markup {
   return html`<details>
-    <summary>Scores and ${boxCount === 1 ? 'one box' : `${boxCount} boxes`}</summary>
+    <summary>Scores${boxCount > 0 && ` and ${boxCount === 1 ? 'one box' : `${boxCount} boxes`}`}</summary>
     <p>Raw scores: maximum of the map ${figure(rawScores.maximum)}, mean of the tiles ${figure(rawScores.mean)}.</p>
     ${
       boxes.length > 0 &&

@@ -26,6 +26,8 @@ export interface ReportInput {
   readonly thresholds: { readonly image: number; readonly pixel: number };
   /** Undefined where no image was labelled. */
   readonly evaluation: Evaluation | undefined;
+  /** Images that were predicted: of the test split, or good ones held out of training where there is none. */
+  readonly predicted: 'test' | 'held-out';
   readonly gallery: Gallery;
   /** The scale of the gallery's heat maps. */
   readonly heatScale: HeatScale;

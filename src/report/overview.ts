@@ -41,9 +41,9 @@ export function overview(input: ReportInput): Markup {
     }
     if (evaluation.anomalous > 0) {
       cards.push({
-        name: 'Defective images found',
+        name: 'Defects found',
         value: `${called(1)} of ${evaluation.anomalous}`,
-        detail: `${evaluation.anomalous - called(1)} missed`,
+        detail: `defective images; ${evaluation.anomalous - called(1)} missed`,
       });
     }
     if (evaluation.good > 0) {
@@ -57,9 +57,9 @@ export function overview(input: ReportInput): Markup {
   }
   cards.push(
     {
-      name: 'Device memory, peak',
+      name: 'Device memory',
       value: formatBytes(memory.peakBytes),
-      detail: `planned ${formatBytes(memory.plannedBytes)}`,
+      detail: `peak; planned ${formatBytes(memory.plannedBytes)}`,
     },
     { name: 'Time', value: formatSeconds(seconds.total), detail: `training ${formatSeconds(seconds.train)}` },
   );
@@ -83,7 +83,7 @@ export function notes(input: ReportInput): Markup | undefined {
   return html`<section class="note" aria-labelledby="notes-title">
     <h2 id="notes-title">Notes</h2>
     <ul>
-      ${input.notes.map((note) => html`<li>${note}</li>`)}
+      ${input.notes.map((note) => html`<li>${note.replace(/^note: /, '')}</li>`)}
     </ul>
   </section>`;
 }

@@ -91,10 +91,15 @@ export function histogramPlot(description: string, images: readonly ScoredImage[
   const scores = images.map(({ score }) => score).filter(Number.isFinite);
   const low = Math.min(threshold, ...scores);
   const high = Math.max(threshold, ...scores);
-  const margin = (high - low || Math.abs(high) || 1) * 0.04;
-  const domain: [number, number] = [low - margin, high + margin];
-  const bins = Math.min(40, Math.max(12, Math.ceil(Math.sqrt(images.length) * 2)));
-  const width = (domain[1] - domain[0]) / bins;
+  const spread = high - low || Math.abs(high) || 1;
+  const count = Math.min(40, Math.max(12, Math.ceil(Math.sqrt(images.length) * 2)));
+  const width = (spread * 1.04) / count;
+  // The threshold is an edge between bins, so that no bar stands on both of its sides.
+  const domain: [number, number] = [
+    threshold - Math.ceil((threshold - low) / width + 0.5) * width,
+    threshold + Math.ceil((high - threshold) / width + 0.5) * width,
+  ];
+  const bins = Math.round((domain[1] - domain[0]) / width);
   const counted = histogram(images, domain[0], width, bins);
   const most = Math.max(1, ...counted.map(({ count }) => count));
   const facets = [...new Set(counted.map(({ label }) => label))];

@@ -49,9 +49,9 @@ export async function renderReport(input: ReportInput): Promise<string> {
           <h1>${title}</h1>
           <p>
             ${configuration.model} on ${configuration.backbone}, ${grid.rows} × ${grid.columns} tiles of
-            ${formatSize(grid.tile)} pixels in images of ${formatSize(grid.image)}.
-            <time datetime="${date}">${date.slice(0, 16).replace('T', ' ')} UTC</time>
+            ${formatSize(grid.tile)} pixels in images of ${formatSize(grid.image)}
           </p>
+          <p class="small"><time datetime="${date}">${date.slice(0, 16).replace('T', ' ')} UTC</time></p>
           <nav aria-label="Sections">
             <ul>
               ${present.map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}

@@ -23,7 +23,7 @@ body {
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
   overflow-wrap: break-word;
 }
-.wrap { max-width: 1180px; margin: 0 auto; padding: 0 1.25rem; }
+.wrap { max-width: 1180px; margin-inline: auto; padding-inline: 1.25rem; }
 h1, h2, h3, h4 { line-height: 1.25; margin: 0; overflow-wrap: anywhere; }
 h1 { font-size: clamp(1.5rem, 4vw, 2.1rem); letter-spacing: -0.015em; }
 h2 { font-size: 1.35rem; letter-spacing: -0.01em; }
@@ -77,6 +77,7 @@ svg.plot { display: block; width: 100%; height: auto; color: var(--text); }
 svg.plot text, svg.plot tspan { white-space: pre; }
 .for-narrow { display: none; }
 .key { display: flex; flex-wrap: wrap; gap: 0.25rem 1.1rem; font-size: 0.875rem; list-style: none; margin: 0 0 0.3rem; padding: 0; }
+.columns .key { min-height: 3.2rem; align-content: end; }
 .key li { display: flex; align-items: center; gap: 0.45rem; }
 .key .line { width: 1.7rem; height: 0; border-top: 3px solid var(--accent); }
 .key .line.second { border-top: 3px dashed var(--second); }
@@ -89,7 +90,7 @@ th { font-weight: 600; }
 thead th { color: var(--muted); font-size: 0.82rem; }
 th:first-child, td.text, th.text { text-align: left; }
 td:first-child { text-align: left; }
-tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: 6.5rem; }
+tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: 7.5rem; }
 tr:last-child > * { border-bottom: 0; }
 .settings { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 0 2.5rem; margin: 0.8rem 0 0; font-size: 0.92rem; }
 .settings > div { display: flex; justify-content: space-between; gap: 1.25rem; padding: 0.42rem 0; border-bottom: 1px solid var(--line); min-width: 0; }
@@ -143,12 +144,13 @@ summary { cursor: pointer; padding: 0.3rem 0; }
 
 body > footer { color: var(--muted); font-size: 0.85rem; padding-block: 0.5rem 2.5rem; }
 @media (max-width: 700px) {
-  .wrap { padding: 0 0.8rem; }
+  .wrap { padding-inline: 0.8rem; }
   body > header { padding-top: 1.25rem; }
   section.block, .note { padding: 1rem; border-radius: 12px; }
   .cards { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0.6rem; }
   .cards > div { padding: 0.7rem 0.8rem; }
   .cards .value { font-size: 1.25rem; }
+  .columns .key { min-height: 0; }
   .for-wide { display: none; }
   .for-narrow { display: block; }
   .card { padding: 0.7rem; }

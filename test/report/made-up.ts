@@ -213,6 +213,7 @@ export function madeUpReport(
     statistics,
     thresholds,
     evaluation: madeUpEvaluation(all),
+    predicted: 'test',
     gallery: collector.finish(),
     heatScale: heatScaleOf('none', statistics.pixel, thresholds.pixel),
     encodeImage,
