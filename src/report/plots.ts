@@ -297,12 +297,11 @@ function draw(description: string, options: Plot.PlotOptions): Markup {
     ...options,
     style: { fontSize: '14px' },
   });
-  element.setAttribute('role', 'img');
-  element.setAttribute('aria-label', description);
   // The page styles all plots at once, and the picture is described as a whole.
   element.querySelector('style')?.remove();
   for (const group of element.querySelectorAll('g[aria-label]')) group.removeAttribute('aria-label');
-  return raw(rounded(element.outerHTML));
+  // The document's own serialiser leaves `<` in attributes as it is.
+  return html`<svg role="img" aria-label="${description}" ${raw(rounded(element.outerHTML.slice('<svg '.length)))}`;
 }
 
 /** Coordinates with two digits: a third of the bytes. */
