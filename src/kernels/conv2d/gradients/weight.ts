@@ -1,11 +1,10 @@
 import type { AdapterProfile } from '../../../engine/adapter.js';
 import type { Graph, Lowering, Operator, Tensor, Variant } from '../../../engine/graph.js';
-import { foldWorkgroups, type Kernel } from '../../../engine/kernel.js';
+import type { Kernel } from '../../../engine/kernel.js';
 import { elementCount } from '../../../engine/tensor.js';
-import { packing } from '../../shapes.js';
+import { reduceSlices } from '../../reduce-slices.js';
 import { conv2dFlops, conv2dKey, type Conv2dShape } from '../shape.js';
 import { shapeParameters } from '../variant.js';
-import reduceSource from './reduce-slices.wgsl';
 import naiveSource from './weight-naive.wgsl';
 import maskedSource from './weight-subgroup-masked.wgsl';
 import subgroupSource from './weight-subgroup.wgsl';
@@ -160,16 +159,7 @@ function lowerTiles(
     workgroups: [tiles, slices, 1],
     flops: conv2dFlops(shape),
   });
-  if (slices === 1) return;
-  const packed = packing(count);
-  const values = count / packed.width;
-  lowering.dispatch({
-    kernel: { name: `reduce-slices/${packed.suffix}`, source: reduceSource, aliases: packed.aliases },
-    bindings: [target, result],
-    parameters: { values, slices },
-    workgroups: foldWorkgroups(Math.ceil(values / 64), adapter.limits.maxComputeWorkgroupsPerDimension),
-    flops: count * slices,
-  });
+  if (slices > 1) reduceSlices(lowering, target, result);
 }
 
 /**
