@@ -75,6 +75,8 @@ export interface Plan {
   readonly flops: number;
   /** Variants chosen, by operator and shape key. */
   readonly choices: ReadonlyMap<string, string>;
+  /** Variants that could have been chosen, by the same keys: what `bench kernels` measures. */
+  readonly alternatives: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Compiles a graph: fuses, lowers to kernels, and lays values out in memory by liveness. */
@@ -85,6 +87,7 @@ export function compile(graph: Graph, options: PlanOptions): Plan {
   const steps: Step[] = [];
   const derived = new Map<string, Tensor>();
   const choices = new Map<string, string>();
+  const alternatives = new Map<string, readonly string[]>();
   for (const node of nodes) {
     node.operator.lower(node, lowering(node));
   }
@@ -111,6 +114,10 @@ export function compile(graph: Graph, options: PlanOptions): Plan {
       choose: (operator, shapeKey, variants, preferred) => {
         const variant = chooseVariant(options, operator, shapeKey, variants, preferred);
         choices.set(`${operator}|${shapeKey}`, variant.name);
+        alternatives.set(
+          `${operator}|${shapeKey}`,
+          variants.map(({ name }) => name),
+        );
         return variant;
       },
     };
@@ -150,6 +157,7 @@ export function compile(graph: Graph, options: PlanOptions): Plan {
     bytes: { ...bytes, total: Object.values(bytes).reduce((sum, value) => sum + value, 0) },
     flops: steps.reduce((sum, step) => sum + (step.flops ?? 0), 0),
     choices,
+    alternatives,
   };
 }
 
