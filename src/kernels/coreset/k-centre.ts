@@ -7,9 +7,12 @@ import { rangeView, rowGroup, rowRanges, type RowRange, type RowSet } from './ro
 export interface KCentreState {
   /** `[rows]`: squared distance of each point to the nearest centre, −1 for centres and for rows to leave out. */
   readonly minimum: Tensor;
-  /** Two sets of records `[records, vectors + 1, 4]` u32; see the kernel. Steps read one and write the other in turn. */
+  /**
+   * Two sets of records `[records, vectors + 2, 4]` u32; see the kernel. Steps read one and write the other in turn. The
+   * host puts `(0, 0, 0, picks wanted, least distance of a pick as f32, 0, 0, 0)` into the first before a series.
+   */
   readonly records: readonly [Tensor, Tensor];
-  /** `[wanted]` u32: the centres in the order in which they were taken. */
+  /** `[wanted]` u32: the centres in the order in which they were taken; the others stay as they were. */
   readonly picks: Tensor;
 }
 
@@ -44,7 +47,7 @@ export function declareKCentre(
   owner: string,
 ): KCentreState {
   const records = shares(points, adapter).reduce((sum, share) => sum + share.workgroups, 0);
-  const shape = [records, points.elements / 4 + 1, 4];
+  const shape = [records, points.elements / 4 + 2, 4];
   const record = (which: string): Tensor => graph.parameter(`${name} records ${which}`, shape, { owner, dtype: 'u32' });
   return {
     minimum: graph.parameter(`${name} minimum`, [Math.ceil(points.rows / rowGroup) * rowGroup], { owner }),
@@ -66,13 +69,14 @@ const kCentreOperator: Operator<StepAttributes> = {
     if (!minimum || !a || !b || !picks) throw new Error('k-centre wants its state');
     const cut = shares(points, lowering.adapter);
     const groups = cut.reduce((sum, share) => sum + share.workgroups, 0);
-    for (let step = 0; step < steps; step++) {
-      const [before, after] = step % 2 === 0 ? [a, b] : [b, a];
+    for (let step = -1; step < steps; step++) {
+      const start = step < 0;
+      const [before, after] = step % 2 === 0 ? [b, a] : [a, b];
       let firstGroup = 0;
       for (const share of cut) {
         const bytes = Math.ceil(share.count / rowGroup) * rowGroup * 4;
         lowering.dispatch({
-          kernel: { name: 'coreset/k-centre', source },
+          kernel: { name: start ? 'coreset/k-centre-start' : 'coreset/k-centre', source, constants: { START: start } },
           bindings: [
             rangeView(points, share),
             { tensor: minimum, offsetBytes: share.first * 4, sizeBytes: bytes },
@@ -88,7 +92,7 @@ const kCentreOperator: Operator<StepAttributes> = {
             groups,
           },
           workgroups: [share.workgroups, 1, 1],
-          flops: 3 * share.count * points.elements,
+          flops: start ? 0 : 3 * share.count * points.elements,
         });
         firstGroup += share.workgroups;
       }
@@ -97,13 +101,12 @@ const kCentreOperator: Operator<StepAttributes> = {
 };
 
 /**
- * Appends `steps` picks (an even number) of the greedy k-centre: each takes the point that is farthest from all centres so
+ * Appends a series of at most `steps` picks of the greedy k-centre: each takes the point that is farthest from all centres so
  * far as the next centre. One dispatch a pick and chunk of the points; nothing comes back to the host.
  *
  * @param points in the layout that {@link project} writes.
  */
 export function kCentreSteps(graph: Graph, points: RowSet, state: KCentreState, steps: number): void {
-  if (steps % 2 !== 0) throw new Error(`k-centre: ${steps} steps, not an even number`);
   const { minimum, records, picks } = state;
   const [a, b] = records;
   graph.add(kCentreOperator, [minimum, a, b, picks, ...points.tensors], { points, steps }, [], [minimum, a, b, picks]);

@@ -3,9 +3,13 @@
 // for the next step. Nothing is read back and no second dispatch is needed, however many chunks the points come in: a
 // chunk's dispatch takes the centre from the records, not from the points.
 //
-// A record is what a workgroup leaves: (distance, point, picks so far, picks wanted) and the point's vectors. Steps read
-// one set of records and write the other; when all picks are made they do nothing. Distances are squared, of picked points
-// −1; of equals the lowest point wins, so the result does not depend on the cut.
+// A record is what a workgroup leaves: (distance, point, picks so far, picks wanted), (least distance of a pick, unused …)
+// and the point's vectors. Steps read one set of records and write the other; when all picks are made, or the farthest point
+// is nearer than the least distance, they do nothing. Distances are squared, of picked points −1; of equals the lowest point
+// wins, so the result does not depend on the cut.
+//
+// The first dispatch of a series (START) takes no centre: it only leaves the farthest points by the distances as they are,
+// and passes on picks so far, picks wanted and least distance from record 0, where the host has put them.
 //
 // Points lie in blocks of 64: [blocks][vectors][64]. Thread t of a workgroup takes point t of four blocks at a time, so one
 // load of the centre serves four points.
@@ -25,6 +29,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> picks: array<u32>;
 @group(0) @binding(5) var<uniform> params: Params;
 
+const START: bool = false;
 const NONE: u32 = 0xffffffffu;
 
 struct Candidate {
@@ -53,38 +58,52 @@ fn farthest(own: Candidate, lane: u32) -> Candidate {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let stride = params.vectors + 1u;
-  var candidate = Candidate(-2.0, NONE, 0u);
-  for (var record = lane; record < params.groups; record += 64u) {
-    let head = before[record * stride];
-    let other = Candidate(bitcast<f32>(head.x), head.y, record);
-    if (farther(other, candidate)) { candidate = other; }
+  let stride = params.vectors + 2u;
+  var picked = Candidate(-2.0, NONE, 0u);
+  if (!START) {
+    var candidate = picked;
+    for (var record = lane; record < params.groups; record += 64u) {
+      let head = before[record * stride];
+      let other = Candidate(bitcast<f32>(head.x), head.y, record);
+      if (farther(other, candidate)) { candidate = other; }
+    }
+    picked = farthest(candidate, lane);
   }
-  let picked = farthest(candidate, lane);
   let head = before[picked.source * stride];
-  if (head.z >= head.w) { return; }
-  let centre = picked.source * stride + 1u;
-  if (params.first_group + group.x + lane == 0u) { picks[head.z] = picked.point; }
+  let least = before[picked.source * stride + 1u];
+  let centre = picked.source * stride + 2u;
+  if (!START) {
+    if (head.z >= head.w || picked.distance < bitcast<f32>(least.x)) { return; }
+    if (params.first_group + group.x + lane == 0u) { picks[head.z] = picked.point; }
+  }
 
   var best = Candidate(-2.0, NONE, 0u);
   for (var first = group.x * 4u; first * 64u < params.points; first += groups.x * 4u) {
     let at = first * params.vectors * 64u + lane;
     let next = params.vectors * 64u;
     var sums = vec4f();
-    for (var k = 0u; k < params.vectors; k++) {
+    for (var k = 0u; k < select(params.vectors, 0u, START); k++) {
       let c = bitcast<vec4f>(before[centre + k]);
-      let d0 = points[at + k * 64u] - c;
-      let d1 = points[at + next + k * 64u] - c;
-      let d2 = points[at + 2u * next + k * 64u] - c;
-      let d3 = points[at + 3u * next + k * 64u] - c;
-      sums += vec4f(dot(d0, d0), dot(d1, d1), dot(d2, d2), dot(d3, d3));
+      let p0 = points[at + k * 64u];
+      let p1 = points[at + next + k * 64u];
+      let p2 = points[at + 2u * next + k * 64u];
+      let p3 = points[at + 3u * next + k * 64u];
+      // In the same order as where many centres are measured at once, so that both give the same distances.
+      let x = vec4f(p0.x, p1.x, p2.x, p3.x) - c.x;
+      let y = vec4f(p0.y, p1.y, p2.y, p3.y) - c.y;
+      let z = vec4f(p0.z, p1.z, p2.z, p3.z) - c.z;
+      let w = vec4f(p0.w, p1.w, p2.w, p3.w) - c.w;
+      sums = fma(w, w, fma(z, z, fma(y, y, fma(x, x, sums))));
     }
     for (var block = 0u; block < 4u; block++) {
       let place = (first + block) * 64u + lane;
       if (place < params.points) {
         let point = params.first_point + place;
-        let distance = select(min(minimum[place], sums[block]), -1.0, point == picked.point);
-        minimum[place] = distance;
+        var distance = minimum[place];
+        if (!START) {
+          distance = select(min(distance, sums[block]), -1.0, point == picked.point);
+          minimum[place] = distance;
+        }
         let other = Candidate(distance, point, place);
         if (farther(other, best)) { best = other; }
       }
@@ -92,10 +111,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
   let left = farthest(best, lane);
   let record = (params.first_group + group.x) * stride;
-  if (lane == 0u) { after[record] = vec4u(bitcast<u32>(left.distance), left.point, head.z + 1u, head.w); }
+  if (lane == 0u) {
+    after[record] = vec4u(bitcast<u32>(left.distance), left.point, head.z + select(1u, 0u, START), head.w);
+    after[record + 1u] = least;
+  }
   if (left.point == NONE) { return; }
   let start = left.source / 64u * params.vectors * 64u + left.source % 64u;
   for (var k = lane; k < params.vectors; k += 64u) {
-    after[record + 1u + k] = bitcast<vec4u>(points[start + k * 64u]);
+    after[record + 2u + k] = bitcast<vec4u>(points[start + k * 64u]);
   }
 }

@@ -89,10 +89,8 @@ function layOut(setting: CoresetSetting, projection: SparseMatrix, kept: number,
   const streaming = block > 0;
   const wanted = streaming ? Math.min(setting.wanted, Math.floor(kept / leastSurplus)) : setting.wanted;
   const common = { elements, projection, adapter };
-  const final = planSelector({ ...common, source: 'coreset rows', rows: kept, wanted });
-  const first = streaming
-    ? planSelector({ ...common, source: 'coreset block', rows: block, wanted: block })
-    : undefined;
+  const final = planSelector({ ...common, source: 'coreset rows', rows: kept });
+  const first = streaming ? planSelector({ ...common, source: 'coreset block', rows: block }) : undefined;
   const gatherRows = Math.max(1, Math.min(wanted, Math.floor(gatherBytes / (elements * 4))));
   const bytes = selectorBytes(first ? [final, first] : [final]) + allocationSize(gatherRows * elements * 4);
   const notes: string[] = [];
@@ -127,8 +125,8 @@ function selectorBytes(plans: readonly SelectorPlan[]): number {
     const bytes = allocationSize(byteLength(shape, dtype));
     parameters.set(name, Math.max(bytes, parameters.get(name) ?? 0));
   };
-  for (const { project, steps } of plans) {
-    for (const plan of [project, steps]) {
+  for (const { project, pick, lower } of plans) {
+    for (const plan of [project, pick, lower]) {
       plan.parameters.forEach(count);
       rest += plan.bytes.total - plan.bytes.parameters;
     }

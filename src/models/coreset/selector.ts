@@ -1,13 +1,15 @@
 import type { AdapterProfile } from '../../engine/adapter.js';
 import type { Gpu } from '../../engine/gpu.js';
-import { Graph } from '../../engine/graph.js';
+import { Graph, type Tensor } from '../../engine/graph.js';
 import { compile, type Plan } from '../../engine/plan.js';
 import { ParameterPool, Program } from '../../engine/program.js';
-import type { HostTensor, NamedTensors } from '../../engine/tensor.js';
 import { declareKCentre, kCentreSteps, type KCentreState } from '../../kernels/coreset/k-centre.js';
+import { gatherPoints, lowerDistances } from '../../kernels/coreset/lower.js';
 import { project } from '../../kernels/coreset/project.js';
-import { declareRows, type RowSet } from '../../kernels/coreset/rows.js';
+import { declareRows, rowGroup, type RowSet } from '../../kernels/coreset/rows.js';
 import type { CheckpointStore } from '../anomaly-model.js';
+import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { farthest } from './farthest.js';
 import type { SparseMatrix } from './projection.js';
 
 /** Distance of a point that no centre has been measured to. */
@@ -16,6 +18,15 @@ const unmeasured = Math.fround(3.4e38);
 /** Milliseconds between two checkpoints. */
 const checkpointInterval = 30_000;
 
+/** Points among which a round picks: few enough to stay in a processor's cache, enough for many picks a round. */
+const activePoints = 4096;
+
+/** Most picks of a round. */
+const roundPicks = 256;
+
+/** Number of a pick that was not made. */
+const noPick = 0xffffffff;
+
 /** What a selector is made for. */
 export interface SelectorSetting {
   /** Name of the rows' parameters in the pool. */
@@ -23,62 +34,83 @@ export interface SelectorSetting {
   /** Rows that there is room for. */
   readonly rows: number;
   readonly elements: number;
-  /** Most picks of one selection. */
-  readonly wanted: number;
   readonly projection: SparseMatrix;
   readonly adapter: AdapterProfile;
 }
 
-/** Plans of a selection: project all rows once, then many times a number of picks. */
+/** Plans of a selection: project all rows once; then, round after round, gather, pick, and lower all distances. */
 export interface SelectorPlan {
   readonly setting: SelectorSetting;
   readonly source: RowSet;
-  readonly points: RowSet;
+  readonly minimum: Tensor;
+  readonly list: Tensor;
+  readonly count: Tensor;
+  /** State of the picks among the active points. */
   readonly state: KCentreState;
   readonly project: Plan;
-  readonly steps: Plan;
-  readonly stepsPerRun: number;
+  readonly pick: Plan;
+  readonly lower: Plan;
 }
 
-/** Plans the choice of centres among rows. Selectors on one pool share the memory of `points`, the larger made first. */
+const owner = 'coreset';
+
+/** Plans the choice of centres among rows. Selectors on one pool share the memory of the points; make the larger first. */
 export function planSelector(setting: SelectorSetting): SelectorPlan {
-  const { source: name, rows, elements, wanted, projection, adapter } = setting;
-  const owner = 'coreset';
-  const first = new Graph(`${name} projection`);
-  const table = (title: string, data: Float32Array) =>
-    first.parameter(title, [data.length], { dtype: 'u32', owner, contents: () => ({ shape: [data.length], data }) });
+  const { source: name, rows, elements, projection, adapter } = setting;
+  const size = projection.size;
+  const points = (graph: Graph): RowSet => declareRows(graph, 'coreset points', rows, size, adapter, owner);
+  const fitting = Math.floor(adapter.limits.maxStorageBufferBindingSize / (size * 4) / rowGroup) * rowGroup;
+  const active = Math.min(activePoints, Math.max(rowGroup, fitting), Math.ceil(rows / rowGroup) * rowGroup);
+  const picks = Math.min(roundPicks, active);
+
+  const projecting = new Graph(`${name} projection`);
+  const table = (title: string, data: Float32Array): Tensor =>
+    projecting.parameter(title, [data.length], {
+      dtype: 'u32',
+      owner,
+      contents: () => ({ shape: [data.length], data }),
+    });
   project(
-    first,
-    declareRows(first, name, rows, elements, adapter, owner),
+    projecting,
+    declareRows(projecting, name, rows, elements, adapter, owner),
     {
-      size: projection.size,
+      size,
       starts: table('projection starts', projection.starts),
       entries: table('projection entries', projection.entries),
       scale: projection.scale,
     },
-    declareRows(first, 'coreset points', rows, projection.size, adapter, owner),
+    points(projecting),
   );
-  const graph = new Graph(`${name} centres`);
-  const points = declareRows(graph, 'coreset points', rows, projection.size, adapter, owner);
-  const state = declareKCentre(graph, name, points, wanted, adapter, owner);
-  const stepsPerRun = runLength(rows * projection.size, adapter);
-  kCentreSteps(graph, points, state, stepsPerRun);
-  const source = declareRows(new Graph(name), name, rows, elements, adapter, owner);
+
+  // One round: the listed points into the active ones, picks among these, and their vectors as rows.
+  const picking = new Graph(`${name} picks`);
+  const all = points(picking);
+  const list = picking.parameter(`${name} list`, [active], { dtype: 'u32', owner });
+  const near = declareRows(picking, `${name} active`, active, size, adapter, owner);
+  const [nearTensor] = near.tensors;
+  if (!nearTensor) throw new Error('no active points');
+  gatherPoints(picking, all, list, nearTensor, false);
+  const state = declareKCentre(picking, name, near, picks, adapter, owner);
+  kCentreSteps(picking, near, state, picks);
+  const centres = picking.parameter(`${name} centres`, [picks, size], { owner });
+  gatherPoints(picking, near, state.picks, centres, true);
+
+  const lowering = new Graph(`${name} distances`);
+  const minimum = lowering.parameter(`${name} distances`, [Math.ceil(rows / rowGroup) * rowGroup], { owner });
+  const count = lowering.parameter(`${name} count`, [1], { dtype: 'u32', owner });
+  const found = lowering.parameter(`${name} centres`, [picks, size], { owner });
+  lowerDistances(lowering, points(lowering), found, count, minimum);
   return {
     setting,
-    source,
-    points,
+    source: declareRows(new Graph(name), name, rows, elements, adapter, owner),
+    minimum,
+    list,
+    count,
     state,
-    project: compile(first, { adapter }),
-    steps: compile(graph, { adapter }),
-    stepsPerRun,
+    project: compile(projecting, { adapter }),
+    pick: compile(picking, { adapter }),
+    lower: compile(lowering, { adapter }),
   };
-}
-
-/** Picks a submit: some tenths of a second, so that a run can be interrupted and tells how far it is. */
-function runLength(numbers: number, adapter: AdapterProfile): number {
-  const each = adapter.class === 'hardware' ? 2e10 : 5e8;
-  return Math.max(2, Math.min(64, 2 * Math.round(each / numbers / 2)));
 }
 
 /** One selection. */
@@ -100,125 +132,109 @@ export interface Selected {
   readonly radius: number;
 }
 
-/** Greedy k-centre over rows on the device. */
+/**
+ * Greedy k-centre over rows on the device, exact, in rounds. Distances to the centres only fall, so as long as the farthest
+ * of the few thousand farthest points is no nearer than any other point was, it is the farthest of all: a round makes its
+ * picks among those alone, one dispatch each and nothing read back, and then measures all points against the round's
+ * centres at once, at the speed of a matrix product instead of that of memory.
+ */
 export class Selector {
   private constructor(
     readonly gpu: Gpu,
     readonly plan: SelectorPlan,
     private readonly pool: ParameterPool,
-    private readonly project: Program,
-    private readonly steps: Program,
+    private readonly programs: { readonly project: Program; readonly pick: Program; readonly lower: Program },
   ) {}
 
   static async create(gpu: Gpu, plan: SelectorPlan, pool: ParameterPool): Promise<Selector> {
-    const projection = await Program.create(gpu, plan.project, { pool });
+    const made: Program[] = [];
     try {
-      return new Selector(gpu, plan, pool, projection, await Program.create(gpu, plan.steps, { pool }));
+      for (const each of [plan.project, plan.pick, plan.lower]) made.push(await Program.create(gpu, each, { pool }));
+      const [projecting, picking, lowering] = made;
+      if (!projecting || !picking || !lowering) throw new Error('three programs were made');
+      return new Selector(gpu, plan, pool, { project: projecting, pick: picking, lower: lowering });
     } catch (error) {
-      projection.destroy();
+      for (const program of made) program.destroy();
       throw error;
     }
   }
 
   async select(selection: Selection): Promise<Selected> {
-    const { wanted, signal, onPick, checkpoint } = selection;
-    this.project.run(0, false);
-    let done = await this.#begin(selection);
+    const { rows, wanted, first, signal, onPick, checkpoint } = selection;
+    const agreement = [rows, wanted, first, this.plan.setting.elements, this.plan.setting.projection.size];
+    this.programs.project.run(0, false);
+    const picks = new Uint32Array(wanted);
+    const taken = new Uint8Array(rows);
+    const minimum = new Float32Array(rows).fill(unmeasured);
+    const stored = readCheckpoint(await checkpoint?.load(), agreement);
+    let done = stored?.picks.length ?? 0;
+    if (stored) {
+      picks.set(stored.picks);
+      for (const pick of stored.picks) taken[pick] = 1;
+      minimum.set(stored.minimum);
+    }
+    await this.#upload(this.plan.minimum, minimum);
     let saved = performance.now();
-    let before = Promise.resolve();
     while (done < wanted) {
       signal?.throwIfAborted();
-      this.steps.run(0, false);
-      // The device computes this run while the host waits for the one before.
-      const submitted = this.gpu.idle('coreset');
-      await before;
-      before = submitted;
-      done = Math.min(wanted, done + this.plan.stepsPerRun);
+      const candidates =
+        done === 0 ? { rows: Uint32Array.of(first), least: 0 } : farthest(minimum, taken, this.plan.list.shape[0] ?? 1);
+      const made = await this.#round(candidates, minimum, wanted - done);
+      for (const pick of made) {
+        picks[done++] = pick;
+        taken[pick] = 1;
+      }
+      await this.#download(this.plan.minimum, minimum);
       onPick?.(done, wanted);
       if (checkpoint && done < wanted && performance.now() - saved > checkpointInterval) {
-        await checkpoint.save(await this.#state(selection, done));
+        await checkpoint.save(writeCheckpoint(picks.subarray(0, done), minimum, agreement));
         saved = performance.now();
       }
     }
-    await before;
-    return { picks: (await this.#picks()).slice(0, wanted), radius: await this.#radius(wanted) };
-  }
-
-  /** Sets the state for the first pick, or for the one after those of a checkpoint; gives the number of picks made. */
-  async #begin(selection: Selection): Promise<number> {
-    const { rows, wanted, first, checkpoint } = selection;
-    const stored = fitting(await checkpoint?.load(), selection, this.plan);
-    const { state, points } = this.plan;
-    const minimum = new Float32Array(state.minimum.shape[0] ?? 0).fill(-1);
-    if (stored) minimum.set(stored.minimum);
-    else minimum.fill(unmeasured, 0, rows);
-    await this.gpu.upload(this.#buffer(state.minimum.name), 0, minimum);
-    const done = stored?.picks.length ?? 0;
-    if (stored) await this.gpu.upload(this.#buffer(state.picks.name), 0, stored.picks);
-
-    // The next step takes up the pick of record 0: the first row, or again the last pick made, which changes nothing.
-    const centre = stored?.picks.at(-1) ?? first;
-    const [records = 0, vectors = 1] = state.records[0].shape;
-    const heads = new Uint32Array(records * vectors * 4);
-    const floats = new Float32Array(heads.buffer);
-    for (let record = 0; record < records; record++) {
-      const head = record * vectors * 4;
-      floats[head] = record === 0 ? unmeasured : -2;
-      heads[head + 1] = record === 0 ? centre : 0xffffffff;
-      heads[head + 2] = Math.max(0, done - 1);
-      heads[head + 3] = wanted;
-    }
-    await this.gpu.upload(this.#buffer(state.records[0].name), 0, heads);
-    const tensor = points.tensors[Math.floor(centre / points.rowsPerTensor)];
-    if (!tensor) throw new Error(`no points hold row ${centre}`);
-    const from = this.#buffer(tensor.name);
-    const to = this.#buffer(state.records[0].name);
-    const local = centre % points.rowsPerTensor;
-    const encoder = this.gpu.device.createCommandEncoder({ label: 'first centre' });
-    for (let k = 0; k < vectors - 1; k++) {
-      const offset = ((Math.floor(local / 64) * (vectors - 1) + k) * 64 + (local % 64)) * 16;
-      encoder.copyBufferToBuffer(from, offset, to, (k + 1) * 16, 16);
-    }
-    this.gpu.submit(encoder);
-    return Math.max(0, done - 1);
-  }
-
-  async #state(selection: Selection, done: number): Promise<NamedTensors> {
-    const minimum = new Float32Array(selection.rows);
-    await this.gpu.download(this.#buffer(this.plan.state.minimum.name), 0, minimum);
-    const picks = (await this.#picks()).subarray(0, done);
-    const halves = new Float32Array(2 * done);
-    picks.forEach((pick, index) => {
-      halves[2 * index] = pick >>> 16;
-      halves[2 * index + 1] = pick & 0xffff;
-    });
-    return new Map<string, HostTensor>([
-      ['coreset.setting', { shape: [5], data: identity(selection, this.plan) }],
-      ['coreset.picks', { shape: [done, 2], data: halves }],
-      ['coreset.minimum', { shape: [minimum.length], data: minimum }],
-    ]);
-  }
-
-  async #picks(): Promise<Uint32Array> {
-    const { picks } = this.plan.state;
-    const target = new Uint32Array(picks.shape[0] ?? 0);
-    await this.gpu.download(this.#buffer(picks.name), 0, target);
-    return target;
-  }
-
-  async #radius(wanted: number): Promise<number> {
-    const { records } = this.plan.state;
-    const [count = 0, vectors = 1] = records[0].shape;
     let square = 0;
-    for (const { name } of records) {
-      const words = new Uint32Array(count * vectors * 4);
-      await this.gpu.download(this.#buffer(name), 0, words);
-      const floats = new Float32Array(words.buffer);
-      for (let head = 0; head < words.length; head += vectors * 4) {
-        if (words[head + 2] === wanted) square = Math.max(square, floats[head] ?? 0);
-      }
-    }
-    return Math.sqrt(square);
+    minimum.forEach((distance, row) => {
+      if (taken[row] === 0 && distance > square) square = distance;
+    });
+    return { picks, radius: Math.sqrt(square) };
+  }
+
+  /** Picks among candidates while they are sure to be the farthest, then lowers all distances. Gives the rows picked. */
+  async #round(
+    candidates: { readonly rows: Uint32Array; readonly least: number },
+    minimum: Float32Array,
+    wanted: number,
+  ): Promise<Uint32Array> {
+    const { state, list, count } = this.plan;
+    const limit = state.picks.shape[0] ?? 0;
+    const distances = new Float32Array(state.minimum.shape[0] ?? 0).fill(-1);
+    candidates.rows.forEach((row, index) => {
+      distances[index] = minimum[row] ?? -1;
+    });
+    const head = new Uint32Array(8);
+    head[3] = Math.min(wanted, limit);
+    new Float32Array(head.buffer)[4] = candidates.least;
+    const named = new Uint32Array(list.shape[0] ?? 0).fill(noPick);
+    named.set(candidates.rows);
+    await this.#upload(list, named);
+    await this.#upload(state.minimum, distances);
+    await this.#upload(state.picks, new Uint32Array(limit).fill(noPick));
+    await this.#upload(state.records[0], head);
+    this.programs.pick.run(0, false);
+    const places = new Uint32Array(limit);
+    await this.#download(state.picks, places);
+    const end = places.indexOf(noPick);
+    const made = places.subarray(0, end < 0 ? limit : end).map((place) => candidates.rows[place] ?? 0);
+    if (made.length === 0) throw new Error('a round of the k-centre made no pick');
+    await this.#upload(count, Uint32Array.of(made.length));
+    this.programs.lower.run(0, false);
+    return made;
+  }
+  async #upload({ name }: Tensor, data: Float32Array | Uint32Array): Promise<void> {
+    await this.gpu.upload(this.#buffer(name), 0, data);
+  }
+
+  async #download({ name }: Tensor, target: Float32Array | Uint32Array): Promise<void> {
+    await this.gpu.download(this.#buffer(name), 0, target);
   }
 
   #buffer(name: string): GPUBuffer {
@@ -228,29 +244,6 @@ export class Selector {
   }
 
   destroy(): void {
-    this.project.destroy();
-    this.steps.destroy();
+    for (const program of Object.values(this.programs)) program.destroy();
   }
-}
-
-/** What a checkpoint must agree in to be of use. */
-function identity({ rows, wanted, first }: Selection, { setting }: SelectorPlan): Float32Array {
-  return Float32Array.of(rows, wanted, first, setting.elements, setting.projection.size);
-}
-
-function fitting(
-  stored: NamedTensors | undefined,
-  selection: Selection,
-  plan: SelectorPlan,
-): { picks: Uint32Array; minimum: Float32Array } | undefined {
-  const setting = stored?.get('coreset.setting')?.data;
-  const halves = stored?.get('coreset.picks')?.data;
-  const minimum = stored?.get('coreset.minimum')?.data;
-  if (!setting || !halves || minimum?.length !== selection.rows || halves.length < 2) return undefined;
-  if (identity(selection, plan).some((value, index) => value !== setting[index])) return undefined;
-  const picks = Uint32Array.from(
-    { length: halves.length / 2 },
-    (_, index) => (halves[2 * index] ?? 0) * 65_536 + (halves[2 * index + 1] ?? 0),
-  );
-  return picks.every((pick) => pick < selection.rows) ? { picks, minimum } : undefined;
 }
