@@ -25,7 +25,7 @@ export function addEnsembleOptions(command: Command): Command {
       'distance of tiles; less than the tile size overlaps them (default: the tile size)',
       parseSize,
     )
-    .option('--batch <n>', 'tiles computed at once (default: at most 8, by --memory)', wholeNumber(1))
+    .option('--batch <n>', 'tiles computed at once (default: at most 4, by --memory)', wholeNumber(1))
     .option('--seed <n>', 'seed: same seed, adapter and version, same bytes', wholeNumber(0), 42)
     .option('--memory <bytes>', 'device memory that may be used, as 512MiB', parseMemory)
     .option('--shared', 'one model for all tile positions: for textures and parts without a fixed pose')

@@ -62,7 +62,7 @@ export interface LoadOptions {
   readonly kernels?: Readonly<Record<string, string>> | undefined;
   readonly tuning?: VariantTable | undefined;
   readonly profiler?: Profiler | undefined;
-  /** Shares the backbone's weights with a fitter. */
+  /** Holds the backbone's weights since fitting; taken over, and freed with the ensemble. */
   readonly pool?: ParameterPool | undefined;
   /** Device bytes that may be used; default the budget of `gpu`. */
   readonly budgetBytes?: number | undefined;
@@ -229,6 +229,7 @@ export class TiledEnsemble {
   destroy(): void {
     this.positions.clear();
     this.predictor.destroy();
+    this.options.pool?.destroy();
   }
 
   #raw(

@@ -53,8 +53,8 @@ export const transferBytes = 3 * transferWindowBytes;
 
 /** Tile sides that are tried from the largest that fits on, when none is given: small enough for any GPU. */
 const tileSides = [256, 192, 128, 96, 64];
-/** Batches that are tried, the largest first. */
-const batches = [8, 4, 2, 1];
+/** Batches that are tried, the largest first: a grid of two by two fills one, so that the peak is the same for all grids. */
+const batches = [4, 2, 1];
 
 /**
  * Completes a configuration within the budget and says what it will take, without a device. What the user gave is kept;
