@@ -1,0 +1,358 @@
+import type { Gpu } from '../src/engine/gpu.js';
+import { Graph, type Tensor } from '../src/engine/graph.js';
+import type { Program } from '../src/engine/program.js';
+import type { HostTensor, Shape } from '../src/engine/tensor.js';
+import { elementCount } from '../src/engine/tensor.js';
+import { conv2d } from '../src/kernels/conv2d/conv2d.js';
+import { conv2dShape, type Conv2dOptions } from '../src/kernels/conv2d/shape.js';
+import { lowerDistances } from '../src/kernels/coreset/lower.js';
+import { declareRows, rowGroup } from '../src/kernels/coreset/rows.js';
+import { add, relu } from '../src/kernels/elementwise.js';
+import { gaussianBlur } from '../src/kernels/gaussian-blur.js';
+import { mahalanobis } from '../src/kernels/mahalanobis/mahalanobis.js';
+import { matmul } from '../src/kernels/matmul/matmul.js';
+import { updateMoments } from '../src/kernels/moments/moments.js';
+import { nearest } from '../src/kernels/nearest/nearest.js';
+import { packedTriangle } from '../src/kernels/position-chunks.js';
+import { resize2d } from '../src/kernels/resize2d.js';
+import { referenceConv2d } from '../test/reference/conv2d.js';
+import { gaussianBlurReference } from '../test/reference/gaussian-blur.js';
+import { referenceMatmul } from '../test/reference/matmul.js';
+import { nearestReference } from '../test/reference/nearest.js';
+import { absolute, array64, bounded, build64, image64, pixel } from '../test/reference/array64.js';
+import type { Reference } from '../test/kernels/harness.js';
+import { resize2dReference } from '../test/reference/resize2d.js';
+import { randomNumbers } from './random.js';
+
+/** One operator at one shape: all its variants are measured. */
+export interface KernelCase {
+  readonly kernel: string;
+  readonly shape: string;
+  /** The operator whose variants are forced; undefined where it has only one. */
+  readonly operator: string | undefined;
+  readonly graph: Graph;
+  /** Arithmetic of the plain algorithm, a multiply-add counted as two. */
+  readonly flops: number;
+  /** Bytes that must be read and written at least. */
+  readonly bytes: number;
+  /** Which roof bounds it on most adapters, for the summary. */
+  readonly bound: 'arithmetic' | 'memory';
+  readonly outputs: readonly Tensor[];
+  /** f64 values of the first elements of the first output, with the bounds of 32-bit sums. */
+  readonly reference?: () => Reference;
+  readonly prepare?: (program: Program) => Promise<void>;
+}
+
+interface Builder {
+  readonly graph: Graph;
+  readonly parameter: (name: string, shape: Shape, scale?: number) => { tensor: Tensor; host: HostTensor };
+}
+
+function builder(name: string): Builder {
+  const graph = new Graph(name);
+  let seed = 1;
+  return {
+    graph,
+    parameter(label, shape, scale = 1) {
+      const host = { shape, data: randomNumbers(elementCount(shape), seed++, scale) };
+      return { tensor: graph.parameter(label, shape, { contents: () => host }), host };
+    },
+  };
+}
+
+const bytesOf = (...shapes: readonly Shape[]): number =>
+  shapes.reduce((sum, shape) => sum + 4 * elementCount(shape), 0);
+
+/** A convolution at batch 1. */
+function convolution(
+  kernel: string,
+  size: number,
+  inputs: number,
+  outputs: number,
+  side: number,
+  options: Conv2dOptions = {},
+): KernelCase {
+  const { graph, parameter } = builder(kernel);
+  const groups = options.groups ?? 1;
+  const input = parameter('input', [1, size, size, inputs]);
+  const weight = parameter('weight', [side, side, inputs / groups, outputs]);
+  const all = { padding: (side - 1) >> 1, ...options };
+  const shape = conv2dShape(input.tensor.shape, weight.tensor.shape, all);
+  const output = graph.output(conv2d(graph, input.tensor, weight.tensor, all));
+  return {
+    kernel,
+    shape: `${inputs}→${outputs} @${size}²`,
+    operator: 'conv2d',
+    graph,
+    flops: 2 * elementCount(output.shape) * side * side * (inputs / groups),
+    bytes: bytesOf(input.host.shape, weight.host.shape, output.shape),
+    bound: groups > 1 ? 'memory' : 'arithmetic',
+    outputs: [output],
+    reference: () => referenceConv2d(shape, input.host, weight.host),
+  };
+}
+
+function product(rows: number, inner: number, columns: number): KernelCase {
+  const { graph, parameter } = builder('GEMM');
+  const a = parameter('a', [rows, inner]);
+  const b = parameter('b', [inner, columns]);
+  const output = graph.output(matmul(graph, a.tensor, b.tensor));
+  const shape = { batch: 1, rows, columns, inner, transposeA: false, transposeB: false };
+  return {
+    kernel: 'GEMM',
+    shape: `${rows}×${inner}×${columns}`,
+    operator: 'matmul',
+    graph,
+    flops: 2 * rows * inner * columns,
+    bytes: bytesOf(a.host.shape, b.host.shape, output.shape),
+    bound: 'arithmetic',
+    outputs: [output],
+    reference: () => referenceMatmul(shape, a.host, b.host),
+  };
+}
+
+function neighbours(queries: number, rows: number, elements: number): KernelCase {
+  const { graph, parameter } = builder('k-NN');
+  const query = parameter('queries', [queries, elements]);
+  const bank = parameter('bank', [rows, elements]);
+  const { distances } = nearest(graph, query.tensor, bank.tensor, { k: 1 });
+  graph.output(distances);
+  return {
+    kernel: 'k-NN',
+    shape: `${queries} of ${rows}×${elements}`,
+    operator: 'nearest',
+    graph,
+    flops: 2 * queries * rows * elements,
+    bytes: bytesOf(query.host.shape, bank.host.shape, distances.shape),
+    bound: 'arithmetic',
+    outputs: [distances],
+    reference: () => {
+      const found = Array.from({ length: Math.min(8, queries) }, (_, index) => {
+        const row = query.host.data.subarray(index * elements, (index + 1) * elements);
+        const { squares, order } = nearestReference(row, bank.host.data, elements);
+        return Math.sqrt(squares[order[0] ?? 0] ?? 0);
+      });
+      const values = Float64Array.from(found);
+      return { values, bounds: values.map((value) => 2 * elements * 2 ** -24 * value) };
+    },
+  };
+}
+
+/** Bytes of what a caller fills by name before the first run. */
+async function fill(program: Program, tensor: Tensor, data: Float32Array): Promise<void> {
+  await program.pool.write(tensor.name, { shape: tensor.shape, data });
+}
+
+function coreset(gpu: Gpu, rows: number, elements: number, centres: number): KernelCase {
+  const { graph, parameter } = builder('coreset');
+  const points = declareRows(graph, 'points', rows, elements, gpu.profile, 'coreset');
+  const centre = parameter('centres', [centres, elements]);
+  const minimum = graph.parameter('minimum', [Math.ceil(rows / rowGroup) * rowGroup]);
+  const count = graph.parameter('count', [1], { dtype: 'u32' });
+  lowerDistances(graph, points, centre.tensor, count, minimum);
+  const contents = points.tensors.map((tensor, index) => randomNumbers(elementCount(tensor.shape), 100 + index));
+  return {
+    kernel: 'coreset distances',
+    shape: `${rows}×${elements} to ${centres}`,
+    operator: 'lower-distances',
+    graph,
+    flops: 3 * rows * elements * centres,
+    bytes: bytesOf([rows, elements], [centres, elements], [rows], [rows]),
+    bound: 'arithmetic',
+    outputs: [],
+    prepare: async (program) => {
+      for (const [index, tensor] of points.tensors.entries()) {
+        await fill(program, tensor, contents[index] ?? new Float32Array());
+      }
+      await fill(program, count, Float32Array.of(centres));
+      await fill(program, minimum, new Float32Array(elementCount(minimum.shape)).fill(3e38));
+    },
+  };
+}
+
+function gaussians(images: number, positions: number, dimensions: number): KernelCase {
+  const { graph, parameter } = builder('Mahalanobis');
+  const features = parameter('features', [images, positions, dimensions]);
+  const mean = parameter('mean', [positions, dimensions]);
+  const triangle = packedTriangle(dimensions);
+  const factor = parameter('factor', [positions, triangle]);
+  const output = graph.output(mahalanobis(graph, features.tensor, mean.tensor, factor.tensor));
+  return {
+    kernel: 'Mahalanobis',
+    shape: `${images}×${positions}×${dimensions}`,
+    operator: 'mahalanobis',
+    graph,
+    flops: 2 * images * positions * triangle,
+    bytes: bytesOf(features.host.shape, mean.host.shape, factor.host.shape, output.shape),
+    bound: 'memory',
+    outputs: [output],
+    reference: () => {
+      const count = Math.min(64, positions);
+      const values = new Float64Array(count);
+      const bounds = new Float64Array(count);
+      for (let position = 0; position < count; position++) {
+        let squares = 0;
+        let magnitude = 0;
+        for (let row = 0; row < dimensions; row++) {
+          let sum = 0;
+          let size = 0;
+          for (let column = 0; column <= row; column++) {
+            const at = position * dimensions + column;
+            const x = (features.host.data[at] ?? 0) - (mean.host.data[at] ?? 0);
+            const product = (factor.host.data[position * triangle + packedTriangle(row) + column] ?? 0) * x;
+            sum += product;
+            size += Math.abs(product);
+          }
+          squares += sum * sum;
+          magnitude += size * size;
+        }
+        values[position] = Math.sqrt(squares);
+        bounds[position] = 2 * dimensions * 2 ** -24 * Math.sqrt(magnitude);
+      }
+      return { values, bounds };
+    },
+  };
+}
+
+function moments(images: number, positions: number, dimensions: number): KernelCase {
+  const { graph, parameter } = builder('moments');
+  const features = parameter('features', [images, positions, dimensions]);
+  const valid = graph.parameter('valid', [1], { contents: () => ({ shape: [1], data: Float32Array.of(images) }) });
+  const triangle = packedTriangle(dimensions);
+  updateMoments(graph, features.tensor, valid, {
+    mean: graph.parameter('mean', [positions, dimensions]),
+    comoment: graph.parameter('comoment', [positions, triangle]),
+    seen: graph.parameter('seen', [1]),
+  });
+  return {
+    kernel: 'moments',
+    shape: `${images}×${positions}×${dimensions}`,
+    operator: undefined,
+    graph,
+    flops: 2 * images * positions * triangle,
+    bytes: bytesOf(features.host.shape, [positions, dimensions], [positions, dimensions]) + 8 * positions * triangle,
+    bound: 'memory',
+    outputs: [],
+  };
+}
+
+function blur(size: number, sigma: number): KernelCase {
+  const { graph, parameter } = builder('blur');
+  const input = parameter('map', [1, size, size, 1]);
+  const output = graph.output(gaussianBlur(graph, input.tensor, { sigma }));
+  return {
+    kernel: `blur σ ${sigma}`,
+    shape: `${size}²`,
+    operator: 'gaussian-blur',
+    graph,
+    flops: 4 * size * size * (2 * Math.trunc(4 * sigma + 0.5) + 1),
+    bytes: bytesOf(input.host.shape, output.shape),
+    bound: 'memory',
+    outputs: [output],
+    // The first outputs of the first line, from the corner of the map that they see.
+    reference: () => {
+      const taps = 2 * Math.trunc(4 * sigma + 0.5) + 1;
+      const count = Math.min(64, size);
+      const whole = array64(input.host);
+      const [height, width] = [Math.min(size, taps), Math.min(size, count + taps)];
+      const corner = image64([1, height, width, 1], (_, y, x) => pixel(whole, 0, y, x, 0));
+      const { values, bounds } = bounded(
+        gaussianBlurReference(corner, sigma),
+        gaussianBlurReference(absolute(corner), sigma),
+        2 * taps + 8,
+      );
+      return { values: values.subarray(0, count), bounds: bounds.subarray(0, count) };
+    },
+  };
+}
+
+function resize(from: number, to: number, channels: number): KernelCase {
+  const { graph, parameter } = builder('resize');
+  const input = parameter('map', [1, from, from, channels]);
+  const options = { mode: 'bilinear', height: to, width: to } as const;
+  const output = graph.output(resize2d(graph, input.tensor, options));
+  return {
+    kernel: 'resize bilinear',
+    shape: `${channels} @${from}²→${to}²`,
+    operator: 'resize2d',
+    graph,
+    flops: 9 * elementCount(output.shape),
+    bytes: bytesOf(input.host.shape, output.shape),
+    bound: 'memory',
+    outputs: [output],
+    // Positions are computed in f32: a weight is off by up to the rounding of the largest position.
+    reference: () =>
+      bounded(
+        resize2dReference(array64(input.host), options),
+        build64(output.shape, () => 1),
+        2 * from + 8,
+      ),
+  };
+}
+
+function elementwise(kernel: 'add' | 'relu', count: number): KernelCase {
+  const { graph, parameter } = builder(kernel);
+  const left = parameter('left', [count]);
+  const right = kernel === 'add' ? parameter('right', [count]) : left;
+  const output = graph.output(kernel === 'add' ? add(graph, left.tensor, right.tensor) : relu(graph, left.tensor));
+  const value = (a: number, b: number): number => (kernel === 'add' ? a + b : Math.max(a, 0));
+  return {
+    kernel,
+    shape: `${count}`,
+    operator: undefined,
+    graph,
+    flops: count,
+    bytes: bytesOf([count], [count]) + (kernel === 'add' ? 4 * count : 0),
+    bound: 'memory',
+    outputs: [output],
+    reference: () => {
+      const values = Float64Array.from(left.host.data, (a, index) => value(a, right.host.data[index] ?? 0));
+      return { values, bounds: values.map((exact) => 2 ** -23 * Math.abs(exact) + 1e-37) };
+    },
+  };
+}
+
+/** What is measured: the shapes of the real backbones at 256² and of the models' own operators, or tiny ones. */
+export function kernelCases(gpu: Gpu, tiny: boolean): (() => KernelCase)[] {
+  if (tiny) {
+    return [
+      () => convolution('conv 3×3 s1', 8, 8, 8, 3),
+      () => convolution('conv 3×3 s1 depthwise', 8, 8, 8, 3, { groups: 8 }),
+      () => product(16, 32, 24),
+      () => neighbours(8, 64, 16),
+      () => coreset(gpu, 256, 16, 8),
+      () => gaussians(1, 16, 8),
+      () => moments(2, 16, 8),
+      () => blur(32, 4),
+      () => resize(8, 32, 1),
+      () => elementwise('add', 1024),
+    ];
+  }
+  return [
+    () => convolution('conv 3×3 s1', 64, 64, 64, 3),
+    () => convolution('conv 3×3 s1', 32, 128, 128, 3),
+    () => convolution('conv 3×3 s1', 16, 256, 256, 3),
+    () => convolution('conv 3×3 s2', 64, 64, 128, 3, { stride: 2 }),
+    () => convolution('conv 1×1 s2', 64, 64, 128, 1, { stride: 2 }),
+    () => convolution('conv 1×1', 64, 24, 144, 1),
+    () => convolution('conv 1×1', 64, 256, 64, 1),
+    () => convolution('conv 1×1', 16, 576, 96, 1),
+    () => convolution('conv 7×7 s2', 256, 3, 64, 7, { stride: 2 }),
+    () => convolution('conv 3×3 s1 depthwise', 64, 144, 144, 3, { groups: 144 }),
+    () => convolution('conv 3×3 s1 depthwise', 16, 576, 576, 3, { groups: 576 }),
+    () => convolution('conv 3×3 s2 depthwise', 64, 144, 144, 3, { groups: 144, stride: 2 }),
+    () => product(512, 1024, 576),
+    () => neighbours(784, 2048, 384),
+    () => neighbours(784, 2048, 1536),
+    () => coreset(gpu, 16_384, 128, 256),
+    () => gaussians(1, 4096, 100),
+    () => gaussians(8, 4096, 100),
+    () => moments(8, 4096, 100),
+    () => blur(256, 4),
+    () => blur(1024, 4),
+    () => resize(64, 256, 1),
+    () => resize(16, 64, 256),
+    () => elementwise('add', 2 ** 22),
+    () => elementwise('relu', 2 ** 22),
+  ];
+}
