@@ -4,7 +4,7 @@ import type { AdapterProfile } from '../engine/adapter.js';
 import type { Plan, VariantTable } from '../engine/plan.js';
 import type { Profiler } from '../engine/profiler.js';
 import type { ParameterPool } from '../engine/program.js';
-import type { NamedTensors, Shape } from '../engine/tensor.js';
+import type { DType, NamedTensors, Shape } from '../engine/tensor.js';
 import type { Backbone } from './backbones/backbone.js';
 
 /** Height and width of a tile, in pixels. */
@@ -125,16 +125,20 @@ export interface AnomalyModel {
   readonly usesHeldOut?: boolean;
   /** Shapes of a position's parameters. Sizes that depend on the data are those of `trainingImages` images. */
   parameterShapes(setting: ModelSetting): ReadonlyMap<string, Shape>;
-  /** The frozen part behind the backbone: from its taps `[B, …]` to features, each with leading dimension B. */
-  features(graph: Graph, taps: readonly Tensor[], setting: ModelSetting): readonly Tensor[];
+  /**
+   * The frozen part behind the backbone: from its taps `[B, …]` to features, each with leading dimension B. `pixels` are
+   * the tiles themselves (8-bit RGB, `[B, h, w, 3]`), for models whose head looks at the image.
+   */
+  features(graph: Graph, taps: readonly Tensor[], setting: ModelSetting, pixels: Tensor): readonly Tensor[];
   /**
    * From the features of one tile (`[1, …]`) and the position's parameters to the anomaly map. `parameter(name)` declares
-   * a parameter of the shape that {@link parameterShapes} (or the fitted position) gives.
+   * a parameter of the shape that {@link parameterShapes} (or the fitted position) gives, kept on the device as `dtype`
+   * (default f32).
    */
   head(
     graph: Graph,
     features: readonly Tensor[],
-    parameter: (name: string) => Tensor,
+    parameter: (name: string, dtype?: DType) => Tensor,
     setting: ModelSetting,
   ): HeadOutputs;
   /** Plans fitting without a device. */

@@ -1,9 +1,11 @@
 import { TilesightError } from '../engine/errors.js';
 import type { ModelDefinition } from './definition.js';
+import { fastflow } from './fastflow.js';
 import { padim } from './padim.js';
+import { patchcore } from './patchcore.js';
 
 /** The anomaly models, the default first. */
-export const modelDefinitions: readonly ModelDefinition[] = [padim];
+export const modelDefinitions: readonly ModelDefinition[] = [padim, patchcore, fastflow];
 
 /** The model of a name. */
 export function modelDefinition(name: string): ModelDefinition {

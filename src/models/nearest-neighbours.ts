@@ -8,7 +8,7 @@ import type { HostTensor } from '../engine/tensor.js';
 import { nearest as nearestRows } from '../kernels/nearest/nearest.js';
 import type { FitProgress } from './anomaly-model.js';
 import { CoresetBuilder } from './coreset/builder.js';
-import { planCoreset } from './coreset/plan.js';
+import { checkCoresetFits, planCoreset } from './coreset/plan.js';
 
 /** Options of {@link coreset}. */
 export interface CoresetOptions {
@@ -55,6 +55,7 @@ export async function coreset(gpu: Gpu, vectors: HostTensor, options: CoresetOpt
     budgetBytes: options.budgetBytes ?? left,
     unprojected: !project,
   });
+  checkCoresetFits(plan);
   const builder = await CoresetBuilder.create(gpu, plan);
   try {
     const watch = { signal, onProgress, checkpoint: undefined };

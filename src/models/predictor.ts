@@ -5,7 +5,7 @@ import { allocationSize } from '../engine/memory.js';
 import { compile, type Plan } from '../engine/plan.js';
 import type { Profiler } from '../engine/profiler.js';
 import { ParameterPool, Program, type DeviceTensor } from '../engine/program.js';
-import { byteLength, elementCount, type NamedTensors, type Shape } from '../engine/tensor.js';
+import { byteLength, elementCount, type DType, type NamedTensors, type Shape } from '../engine/tensor.js';
 import type { AnomalyModel, HeadOutputs, ModelSetting } from './anomaly-model.js';
 import { backboneFeatures } from './backbones/backbone.js';
 
@@ -43,17 +43,17 @@ export function planPredictor(
   const graph = new Graph(`${setting.backbone.name} features`);
   const pixels = graph.input('pixels', [batch, tile.height, tile.width, 3], 'u8x4');
   const taps = backboneFeatures(graph, setting.backbone, pixels, model.layers);
-  const features = model.features(graph, taps, setting).map((tensor) => graph.output(tensor));
+  const features = model.features(graph, taps, setting, pixels).map((tensor) => graph.output(tensor));
   const frozen = compile(graph, { ...options, slots: predictorSlots, hostOutputs: [] });
 
   const headGraph = new Graph(`${model.name} head`);
   const headInputs = features.map((feature, index) =>
     headGraph.input(`feature ${index}`, [1, ...feature.shape.slice(1)], feature.dtype),
   );
-  const parameter = (name: string): Tensor => {
+  const parameter = (name: string, dtype: DType = 'f32'): Tensor => {
     const shape = shapes.get(name);
     if (!shape) throw new Error(`${model.name} declares no shape for its parameter ${name}`);
-    return headGraph.parameter(name, shape, { owner: 'position' });
+    return headGraph.parameter(name, shape, { owner: 'position', dtype });
   };
   const outputs = model.head(headGraph, headInputs, parameter, setting);
   headGraph.output(outputs.map);

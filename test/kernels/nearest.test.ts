@@ -5,7 +5,6 @@ import { compile, type PlanOptions } from '../../src/engine/plan.js';
 import { Program } from '../../src/engine/program.js';
 import type { HostTensor } from '../../src/engine/tensor.js';
 import { nearest } from '../../src/kernels/nearest/nearest.js';
-import { unroll } from '../../src/kernels/nearest/repeat.js';
 import { testGpu } from '../gpu.js';
 import { nearestReference } from '../reference/nearest.js';
 import { randomTensor, runOperator } from './harness.js';
@@ -192,13 +191,3 @@ function toHalf(value: number): number {
   const up = rest > 0.5 || (rest === 0.5 && floor % 2 !== 0);
   return (floor + (up ? 1 : 0)) * unit;
 }
-
-describe('unroll', () => {
-  it('repeats a block for every value of its counters', () => {
-    const text = 'a\n  // repeat ROW LANE\n  x[ROW * 2 + LANE];\n  // end\nb\n';
-    expect(unroll(text, { ROW: 2, LANE: 2 })).toBe(
-      'a\n  x[0u * 2 + 0u];\n  x[0u * 2 + 1u];\n  x[1u * 2 + 0u];\n  x[1u * 2 + 1u];\nb\n',
-    );
-    expect(() => unroll(text, { ROW: 2 })).toThrow('LANE');
-  });
-});

@@ -1,14 +1,11 @@
 // The search for software adapters, where a load costs far more than a multiply-add: a workgroup is one subgroup of LANES
 // lanes. A lane holds two queries (LANES apart), loads ROWS of the tile's LANES · ROWS bank rows, and hands
 // them round with subgroupBroadcast, so seven loads of four elements serve 256 multiply-adds (LANES 8, ROWS 4).
-// A broadcast needs a constant lane number: the record repeats the blocks between `repeat` and `end` with the numbers
-// filled in, ROW from 0 to ROWS − 1 and within it LANE from 0 to LANES − 1.
+// A broadcast needs a constant lane number, so the loops marked `unroll` are written out by the record.
 
 const LANES: u32 = 8u;
 const ROWS: u32 = 4u;
 const TILE: u32 = LANES * ROWS;
-const LANE: u32 = 0u;
-const ROW: u32 = 0u;
 
 var<private> list0: List;
 var<private> list1: List;
@@ -32,30 +29,36 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var tile = group.y * params.segment_rows; tile < end; tile += TILE) {
     // Rows past the end are read as the last one and never offered.
     var starts: array<u32, ROWS>;
-    // repeat ROW
-    starts[ROW] = min(tile + ROW * LANES + lane, end - 1u) * params.vectors;
-    // end
+    for (var row_number = 0u; row_number < ROWS; row_number++) { // unroll
+      starts[row_number] = min(tile + row_number * LANES + lane, end - 1u) * params.vectors;
+    }
     var sums: array<vec2f, TILE>;
     // A declaration in a loop is not set to zero anew on every turn by all compilers.
-    // repeat ROW LANE
-    sums[ROW * LANES + LANE] = vec2f();
-    // end
+    for (var row_number = 0u; row_number < ROWS; row_number++) { // unroll
+      for (var source = 0u; source < LANES; source++) { // unroll
+        sums[row_number * LANES + source] = vec2f();
+      }
+    }
     for (var k = 0u; k < params.vectors; k++) {
       let q0 = columns[k * params.queries + column0];
       let q1 = columns[k * params.queries + column1];
       let zero = widen(origin[k]);
       var rows: array<vec4f, ROWS>;
-      // repeat ROW
-      rows[ROW] = widen(bank[starts[ROW] + k]) - zero;
-      // end
-      // repeat ROW LANE
-      sums[ROW * LANES + LANE] = product(sums[ROW * LANES + LANE], subgroupBroadcast(rows[ROW], LANE), q0, q1);
-      // end
+      for (var row_number = 0u; row_number < ROWS; row_number++) { // unroll
+        rows[row_number] = widen(bank[starts[row_number] + k]) - zero;
+      }
+      for (var row_number = 0u; row_number < ROWS; row_number++) { // unroll
+        for (var source = 0u; source < LANES; source++) { // unroll
+          sums[row_number * LANES + source] = product(sums[row_number * LANES + source], subgroupBroadcast(rows[row_number], source), q0, q1);
+        }
+      }
     }
     // Through memory, so that one loop offers what straight-line code has summed.
-    // repeat ROW LANE
-    products[ROW * LANES + LANE] = sums[ROW * LANES + LANE];
-    // end
+    for (var row_number = 0u; row_number < ROWS; row_number++) { // unroll
+      for (var source = 0u; source < LANES; source++) { // unroll
+        products[row_number * LANES + source] = sums[row_number * LANES + source];
+      }
+    }
     for (var row = tile; row < min(end, tile + TILE); row++) {
       let index = params.first_row + row;
       let value = vec2f(norms[index]) - 2.0 * products[row - tile];

@@ -8,7 +8,7 @@ import naiveSource from './search-naive.wgsl';
 import registerSource from './search-register.wgsl';
 import subgroupSource from './search-subgroup.wgsl';
 import searchSource from './search.wgsl';
-import { unroll } from './repeat.js';
+import { unroll } from '../unroll.js';
 
 /** How a bank is stored. */
 export type BankType = 'f32' | 'f16';
@@ -55,7 +55,7 @@ function subgroup(lanes: number): SearchVariant {
   let made = bySubgroupSize.get(lanes);
   if (!made) {
     const rows = subgroupTile / lanes;
-    const text = unroll(subgroupSource, { ROW: rows, LANE: lanes });
+    const text = unroll(subgroupSource, { ROWS: rows, LANES: lanes });
     made = variant('subgroup', 2 * lanes, text, { constants: { LANES: lanes, ROWS: rows }, enables: ['subgroups'] });
     bySubgroupSize.set(lanes, made);
   }

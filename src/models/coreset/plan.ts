@@ -50,7 +50,10 @@ export interface CoresetPlan {
   readonly notes: readonly string[];
 }
 
-/** Decides how a coreset is chosen within a budget, without a device. Exact where the rows fit. */
+/**
+ * Decides how a coreset is chosen within a budget, without a device: exact where the rows fit, else streaming. Where nothing
+ * fits, the least that is possible: see {@link checkCoresetFits}.
+ */
 export function planCoreset(setting: CoresetSetting): CoresetPlan {
   const { rows, wanted, budgetBytes } = setting;
   if (!(wanted >= 1 && wanted <= rows)) {
@@ -73,15 +76,18 @@ export function planCoreset(setting: CoresetSetting): CoresetPlan {
     if (plan) [low, best] = [middle, plan];
     else high = middle;
   }
-  if (!best) {
-    const least = layOut(setting, projection, rowGroup, rowGroup).bytes;
-    throw new TilesightError(
-      'memory',
-      `the coreset of ${wanted} × ${setting.elements} takes at least ${formatBytes(least)} to choose and ` +
-        `${formatBytes(Math.max(0, budgetBytes))} are left of the budget: use a smaller tile or batch, or a larger --memory`,
-    );
-  }
-  return best;
+  return best ?? layOut(setting, projection, rowGroup, rowGroup);
+}
+
+/** Refuses a plan that does not fit its budget. */
+export function checkCoresetFits({ bytes, setting }: CoresetPlan): void {
+  const { wanted, elements, budgetBytes } = setting;
+  if (bytes <= budgetBytes) return;
+  throw new TilesightError(
+    'memory',
+    `choosing ${wanted} vectors of ${elements} numbers takes at least ${formatBytes(bytes)}, and ` +
+      `${formatBytes(Math.max(0, budgetBytes))} are left of the budget: use a smaller tile or batch, or a larger --memory`,
+  );
 }
 
 function layOut(setting: CoresetSetting, projection: SparseMatrix, kept: number, block: number): CoresetPlan {
