@@ -5,7 +5,7 @@ import type { GalleryEntry, GalleryGroup } from './gallery.js';
 import { heatColor, heatOverlay, type HeatScale } from './heat-map.js';
 import { html, type Markup } from './html.js';
 import type { ReportInput } from './input.js';
-import { figure } from './overview.js';
+import { figure, formatSize } from './overview.js';
 
 /** What is shown of a run without test images. */
 const heldOutText =
@@ -220,7 +220,7 @@ function details({ rawScores, boxes, boxCount }: GalleryEntry): Markup {
         <table>
           <thead>
             <tr>
-              ${['Box', 'Row', 'Column', 'Height', 'Width', 'Area', 'Score'].map((name) => html`<th scope="col">${name}</th>`)}
+              ${['Box', 'Row', 'Column', 'Size', 'Area', 'Score'].map((name) => html`<th scope="col">${name}</th>`)}
             </tr>
           </thead>
           <tbody>
@@ -230,8 +230,7 @@ function details({ rawScores, boxes, boxCount }: GalleryEntry): Markup {
                   <th scope="row">${index + 1}</th>
                   <td>${box.top}</td>
                   <td>${box.left}</td>
-                  <td>${box.height}</td>
-                  <td>${box.width}</td>
+                  <td>${formatSize(box)}</td>
                   <td>${Math.round(box.area)}</td>
                   <td>${figure(box.score)}</td>
                 </tr>`,

@@ -10,7 +10,7 @@ import type { ScoredImage } from './gallery.js';
 // bundled into the package, so that a user installs neither.
 
 /** Size of a plot in its own units; the page scales it to its column, so that letters keep nearly their size. */
-const size = { width: 440, height: 320, marginTop: 30, marginBottom: 46, marginLeft: 54, marginRight: 18 };
+const size = { width: 440, height: 320, marginTop: 30, marginBottom: 48, marginLeft: 54, marginRight: 24 };
 /** Width of a plot that spans the page. */
 const wide = 1080;
 
@@ -80,8 +80,8 @@ export function curvePlot(
   });
   return draw(description, {
     height: 380,
-    x: { domain: [0, 1], label: axes.x, grid: true, ticks: 5 },
-    y: { domain: [0, 1], label: axes.y, grid: true, ticks: 5 },
+    x: { domain: [0, 1], label: axes.x, grid: true, ticks: 5, tickPadding: 7 },
+    y: { domain: [0, 1], label: axes.y, grid: true, ticks: 5, tickPadding: 6 },
     marks,
   });
 }
@@ -105,8 +105,7 @@ export function histogramPlot(description: string, images: readonly ScoredImage[
   const facets = [...new Set(counted.map(({ label }) => label))];
   return drawWide(description, {
     height: 90 + 110 * facets.length,
-    marginRight: 18,
-    fy: { domain: facets, label: null, axis: null, padding: 0.16 },
+    fy: { domain: facets, label: null, axis: null, padding: 0.3 },
     x: { domain, label: 'score' },
     y: { domain: [0, most], label: 'images', grid: true, ticks: Math.min(4, most), tickFormat: 'd' },
     marks: [
@@ -122,13 +121,13 @@ export function histogramPlot(description: string, images: readonly ScoredImage[
       }),
       Plot.ruleY([0]),
       Plot.ruleX([threshold], { stroke: colors.threshold, strokeWidth: 2, strokeDasharray: '5,4' }),
-      Plot.text(facets, { fy: (label: string) => label, text: (label: string) => label, ...corner }),
+      Plot.text(facets, { fy: (label: string) => label, text: (label: string) => label, ...aboveRight }),
     ],
   });
 }
 
-/** Top right of a facet. */
-const corner = { frameAnchor: 'top-right', fontWeight: 600, dy: -2, dx: -2 } as const;
+/** Above the right end of a facet. */
+const aboveRight = { frameAnchor: 'top-right', lineAnchor: 'bottom', fontWeight: 600, dy: -4 } as const;
 
 interface HistogramBin {
   readonly label: string;

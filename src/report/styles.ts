@@ -91,6 +91,8 @@ thead th { color: var(--muted); font-size: 0.82rem; }
 th:first-child, td.text, th.text { text-align: left; }
 td:first-child { text-align: left; }
 tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: 7.5rem; }
+td { white-space: nowrap; }
+td.text { white-space: normal; }
 tr:last-child > * { border-bottom: 0; }
 .settings { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 0 2.5rem; margin: 0.8rem 0 0; font-size: 0.92rem; }
 .settings > div { display: flex; justify-content: space-between; gap: 1.25rem; padding: 0.42rem 0; border-bottom: 1px solid var(--line); min-width: 0; }
@@ -156,6 +158,9 @@ body > footer { color: var(--muted); font-size: 0.85rem; padding-block: 0.5rem 2
   .card { padding: 0.7rem; }
   .card .score { margin-left: 0; width: 100%; }
   th, td { padding: 0.4rem 0.45rem; }
+  .card table { font-size: 0.8rem; }
+  .card th, .card td { padding: 0.3rem 0.2rem; }
+  .card tbody th { min-width: 0; }
   .scale { flex-basis: 100%; max-width: none; }
 }
 @media print {
