@@ -1,51 +1,5 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
-import { benchCommand } from './bench.js';
-import { exitCode, reportError } from './command.js';
-import { expandConfig } from './config-file.js';
-import { demoCommand } from './demo.js';
-import { doctorCommand } from './doctor.js';
-import { evalCommand } from './eval.js';
-import { planCommand } from './plan.js';
-import { predictCommand } from './predict.js';
-import { synthCommand } from './synth.js';
-import { trainCommand } from './train.js';
-import { version } from './version.js';
-import { weightsCommand } from './weights.js';
+import { runCommandLine } from './program.js';
 
-const program = new Command('tilesight')
-  .description(
-    'Finds and outlines small defects in high-resolution images of manufactured parts, learning from good images alone.',
-  )
-  .version(version())
-  .showHelpAfterError('(add --help for the commands)')
-  .addHelpText('after', '\nStart with `tilesight demo`, or `tilesight train --normal photos/good --out run`.');
-for (const command of [
-  demoCommand(),
-  trainCommand(),
-  evalCommand(),
-  predictCommand(),
-  planCommand(),
-  synthCommand(),
-  weightsCommand(),
-  benchCommand(),
-  doctorCommand(),
-]) {
-  program.addCommand(command);
-}
-// Errors are thrown instead of ending the process, so that every exit goes through one place.
-const everyCommand = (command: Command): Command[] => [
-  command,
-  ...command.commands.flatMap((child) => everyCommand(child)),
-];
-for (const command of everyCommand(program)) command.exitOverride();
-
-const words = process.argv.slice(2);
-try {
-  await program.parseAsync(expandConfig(words), { from: 'user' });
-} catch (error) {
-  reportError(error, words.includes('--debug'));
-  process.exitCode = exitCode(error);
-}
-// Dawn keeps handles open after the device is gone.
-process.exit();
+// Dawn keeps handles open after the device is gone: the process ends here and not by itself.
+process.exit(await runCommandLine(process.argv.slice(2)));

@@ -52,9 +52,13 @@ export function createProgress(): Progress {
   };
 }
 
-/** An abort signal that Ctrl-C sets; a second Ctrl-C ends the process at once. */
+let interruption: AbortSignal | undefined;
+
+/** An abort signal that Ctrl-C sets; a second Ctrl-C ends the process at once. The same for the whole process. */
 export function cancelOnInterrupt(): AbortSignal {
+  if (interruption) return interruption;
   const controller = new AbortController();
+  interruption = controller.signal;
   const interrupt = (): void => {
     if (controller.signal.aborted) process.exit(130);
     remark('stopping; what is finished is kept, the same command goes on from there (Ctrl-C again to stop at once)');
@@ -70,7 +74,7 @@ export function createHooks(): Hooks & { readonly signal: AbortSignal; readonly 
   const progress = createProgress();
   return {
     onProgress: (stage, done, total, detail) => progress.update(stage, done, total, detail),
-    onNote: (line) => remark(`note: ${line}`),
+    onNote: (line) => remark(/^(error|warning): /.test(line) ? line : `note: ${line}`),
     signal: cancelOnInterrupt(),
     stop: () => progress.stop(),
   };

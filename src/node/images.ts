@@ -59,7 +59,7 @@ export function createNodeImages(options: NodeImagesOptions = {}): ImageReader &
     },
 
     async readSize(path) {
-      return (await openImage(path, Infinity, {})).size;
+      return (await openImage(path, maximumPixels, {})).size;
     },
 
     async writePng(path, image) {

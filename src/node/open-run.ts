@@ -63,19 +63,24 @@ export async function openRun(options: OpenRunOptions, onNote?: (line: string) =
   const log = await readLog(options.run);
   const loaded = await weightsOf(options, configuration.backbone, configuration.weights, log);
   const gpu = await openGpu({ ...(options.memory !== undefined && { memoryBudgetBytes: options.memory }) });
-  const profiler = options.profile ? new Profiler(gpu) : undefined;
-  const ensemble = await TiledEnsemble.load({
-    gpu,
-    run,
-    model: modelDefinition(configuration.model).create(configuration.modelOptions),
-    backbone: loaded.backbone,
-    kernels: options.kernel,
-    tuning: await loadTuning(gpu, onNote),
-    profiler,
-    imageThreshold: options.imageThreshold,
-    pixelThreshold: options.pixelThreshold,
-  });
-  return { ensemble, gpu, profiler, log };
+  try {
+    const profiler = options.profile ? new Profiler(gpu) : undefined;
+    const ensemble = await TiledEnsemble.load({
+      gpu,
+      run,
+      model: modelDefinition(configuration.model).create(configuration.modelOptions),
+      backbone: loaded.backbone,
+      kernels: options.kernel,
+      tuning: await loadTuning(gpu, onNote),
+      profiler,
+      imageThreshold: options.imageThreshold,
+      pixelThreshold: options.pixelThreshold,
+    });
+    return { ensemble, gpu, profiler, log };
+  } catch (error) {
+    gpu.destroy();
+    throw error;
+  }
 }
 
 async function weightsOf(

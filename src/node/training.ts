@@ -10,7 +10,7 @@ import { trainEnsemble, type TrainResult } from '../ensemble/train.js';
 import { openGpu } from './gpu.js';
 import { writeFileAtomic } from './files.js';
 import { nodeImages } from './images.js';
-import { acquireLock } from './lock.js';
+import { acquireLock, type Lock } from './lock.js';
 import { folderStorage, openSpillFile } from './run-storage.js';
 import type { RunLog } from './open-run.js';
 import {
@@ -118,13 +118,14 @@ export async function train(options: TrainingOptions, hooks: RunHooks = {}): Pro
   const imageSize = options.imageSize ?? (await ownImageSize(splits, nodeImages));
   const chosen = await chooseModel(options);
   const gpu = await openGpu({ ...(options.memory !== undefined && { memoryBudgetBytes: options.memory }) });
-  const tuning = await loadTuning(gpu, note);
-  const plan = makePlan(options, chosen, imageSize, splits.train.length, gpu, tuning);
-  describePlan(plan, options.memory).forEach(note);
-
-  await mkdir(options.out, { recursive: true });
-  const lock = acquireLock(options.out);
+  let lock: Lock | undefined;
   try {
+    const tuning = await loadTuning(gpu, note);
+    const plan = makePlan(options, chosen, imageSize, splits.train.length, gpu, tuning);
+    describePlan(plan, options.memory).forEach(note);
+
+    await mkdir(options.out, { recursive: true });
+    lock = acquireLock(options.out);
     const profiler = options.profile ? new Profiler(gpu) : undefined;
     const result = await trainEnsemble({
       gpu,
@@ -160,8 +161,11 @@ export async function train(options: TrainingOptions, hooks: RunHooks = {}): Pro
     const summary = summarize(ensemble, evaluation, plan, gpu, options.memory, seconds, options.out);
     await writeResults(options.out, summary, evaluation, gpu, options);
     return { summary, evaluation, ensemble, result, plan, splits, gpu, profiler, notes };
+  } catch (error) {
+    gpu.destroy();
+    throw error;
   } finally {
-    lock.release();
+    lock?.release();
   }
 }
 
