@@ -53,10 +53,10 @@ export async function benchBackbone(gpu: Gpu, options: BenchOptions): Promise<Be
     for (const engine of engines) engine.close();
   }
   try {
-    // Tiny sizes leave the peers' cold starts out: they take minutes on a software adapter, whatever the size.
-    for (const one of options.cold ? cases.filter(({ batch }) => batch === 1) : []) {
+    // Cold starts take minutes on a software adapter, whatever the size.
+    for (const one of options.cold && !options.tiny ? cases.filter(({ batch }) => batch === 1) : []) {
       const cold = await measureCold(
-        options.tiny ? ['tilesight'] : names.filter((name) => !name.endsWith('WASM')),
+        names.filter((name) => !name.endsWith('WASM')),
         folder,
         one,
         options,
@@ -190,7 +190,7 @@ async function measureCold(
     }
   };
   const samples = await interleave(new Map(names.map((name) => [name as string, start(name)])), {
-    iterations: options.tiny ? 1 : 3,
+    iterations: Math.min(3, options.samples ?? 3),
     time: 0,
   });
   return names.map((engine) => ({

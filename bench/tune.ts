@@ -15,6 +15,9 @@ import { benchWeights, randomWeights } from './weights.js';
 /** Most times as long as the best so far that a variant may take in its first run before it is given up. */
 const hopeless = 3;
 
+/** Variants that store in 16 bits change results, so they are only taken where the user asks for them. */
+const changesResults = (variant: string): boolean => variant.includes('f16');
+
 /**
  * Measures, for every choice that the plans of the backbones leave, all variants that apply, and keeps the winners for
  * this adapter. Each choice is measured as the fused node that it stands in, alone.
@@ -37,12 +40,13 @@ export async function tuneBackbones(gpu: Gpu, options: BenchOptions): Promise<Ro
       const plain = compile(alone, { adapter: gpu.profile });
       for (const [key, variants] of plain.alternatives) {
         if (winners.has(key) || variants.length < 2) continue;
+        if (options.tiny && winners.size >= 3) continue;
         options.signal.throwIfAborted();
         options.onNote(`tuning ${key}`);
         const [operator = '', shape = ''] = key.split('|');
         // What the adapter's rules prefer goes first, so that the slow ones are given up early.
         const preferred = plain.choices.get(key) ?? '';
-        const order = [preferred, ...variants.filter((name) => name !== preferred)];
+        const order = [preferred, ...variants.filter((name) => name !== preferred && !changesResults(name))];
         let best = { variant: '', median: Infinity };
         const own: { variant: string; row: Row }[] = [];
         for (const variant of order) {
@@ -60,7 +64,8 @@ export async function tuneBackbones(gpu: Gpu, options: BenchOptions): Promise<Ro
       }
     }
   }
-  options.onNote(`${winners.size} winners kept in ${await saveTuning(gpu, winners)}`);
+  // Winners at tiny sizes would push the real ones out.
+  if (!options.tiny) options.onNote(`${winners.size} winners kept in ${await saveTuning(gpu, winners)}`);
   return rows;
 }
 

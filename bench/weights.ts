@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { elementCount, type HostTensor } from '../src/engine/tensor.js';
+import { mobilenetV2BackboneUnits } from '../src/models/backbones/mobilenet-v2.js';
 import { resnetTensorShapes } from '../src/models/backbones/resnet.js';
-import { convolutionShapes, mobilenetV2Units } from '../src/models/weights/mobilenet-v2-layout.js';
+import { convolutionShapes } from '../src/models/weights/mobilenet-v2-layout.js';
 import {
   imagenetPreprocessing,
   readBackboneWeights,
@@ -39,7 +40,7 @@ export function randomWeights(network: BenchNetwork): BackboneWeights {
   const shapes =
     network === 'resnet18'
       ? resnetTensorShapes('resnet18', 3, 'folded')
-      : convolutionShapes(mobilenetV2Units(13), 'folded');
+      : convolutionShapes(mobilenetV2BackboneUnits(), 'folded');
   const tensors = new Map<string, HostTensor>();
   let seed = 1;
   for (const [name, shape] of shapes) {
