@@ -13,21 +13,30 @@ import type { Backbone, BackboneLayer } from './backbone.js';
 import { convolutionUnit } from './convolution-unit.js';
 
 interface Tap extends BackboneLayer {
-  /** N of the block `features.N` whose output it is. */
+  /** N of the block `features.N` whose expansion it is. */
   readonly block: number;
 }
 
-/** The deepest block of each stride. */
+/**
+ * The deepest tensor of each stride: what the block that halves the resolution next expands its input to, after ReLU6. On
+ * MVTec AD bottle these gave PaDiM a better map than the narrow block outputs before them (24, 32 and 96 channels): AUPRO
+ * 0.893 to 0.828 at 128×128.
+ */
 const taps: readonly Tap[] = [
-  { name: 'layer1', channels: 24, stride: 4, block: 3 },
-  { name: 'layer2', channels: 32, stride: 8, block: 6 },
-  { name: 'layer3', channels: 96, stride: 16, block: 13 },
-  { name: 'layer4', channels: 320, stride: 32, block: 17 },
+  { name: 'layer1', channels: 144, stride: 4, block: 4 },
+  { name: 'layer2', channels: 192, stride: 8, block: 7 },
+  { name: 'layer3', channels: 576, stride: 16, block: 14 },
 ];
 
+/** Every convolution up to the last tap. */
+export function mobilenetV2BackboneUnits(): ConvolutionUnit[] {
+  const last = mobilenetV2Blocks.find((block) => block.index === 14)?.expand;
+  return [...mobilenetV2Units(13), ...(last ? [last] : [])];
+}
+
 /**
- * MobileNetV2 1.0 (Sandler et al. 2018). Its layers `layer1` to `layer3` (and `layer4` where the weights have it) are the
- * outputs, without activation, of the deepest block at strides 4, 8, 16 and 32: `features.3`, `.6`, `.13` and `.17`.
+ * MobileNetV2 1.0 (Sandler et al. 2018). Its layers `layer1` to `layer3`, at strides 4, 8 and 16, are the expansions in
+ * `features.4`, `.7` and `.14`, of 144, 192 and 576 channels.
  *
  * @param weights undefined when only planning.
  * @param where the weights' file, for messages.
@@ -35,11 +44,8 @@ const taps: readonly Tap[] = [
  */
 export function createMobilenetV2(weights: BackboneWeights | undefined, where = weights?.provenance ?? ''): Backbone {
   const name = 'mobilenet-v2';
-  const whole = !weights || weights.tensors.has('features.17.conv.2.weight');
-  const offered = whole ? taps : taps.slice(0, 3);
-  const lastBlock = offered.at(-1)?.block ?? 0;
   if (weights) {
-    const expected = convolutionShapes(mobilenetV2Units(lastBlock), batchNormPlacement(weights.tensors));
+    const expected = convolutionShapes(mobilenetV2BackboneUnits(), batchNormPlacement(weights.tensors));
     checkWeights(weights, expected, name, where);
   }
   const source = { name, weights };
@@ -49,18 +55,20 @@ export function createMobilenetV2(weights: BackboneWeights | undefined, where = 
   };
   return {
     name,
-    layers: offered.map(({ name: layer, channels, stride }) => ({ name: layer, channels, stride })),
+    layers: taps.map(({ name: layer, channels, stride }) => ({ name: layer, channels, stride })),
     weights,
     build(graph, image, wanted) {
       const outputs = new Map<string, Tensor>();
+      const missing = new Set(wanted);
       let x = append(graph, image, mobilenetV2Stem);
       for (const block of mobilenetV2Blocks) {
-        if (outputs.size === new Set(wanted).size || block.index > lastBlock) break;
+        if (missing.size === 0) break;
         const expanded = block.expand ? append(graph, x, block.expand) : x;
+        const tap = taps.find((candidate) => candidate.block === block.index);
+        if (tap && missing.delete(tap.name)) outputs.set(tap.name, expanded);
+        if (missing.size === 0) break;
         const projected = append(graph, append(graph, expanded, block.depthwise), block.project);
         x = block.residual ? add(graph, projected, x) : projected;
-        const tap = offered.find((candidate) => candidate.block === block.index);
-        if (tap && wanted.includes(tap.name)) outputs.set(tap.name, x);
       }
       return wanted.flatMap((layer) => outputs.get(layer) ?? []);
     },

@@ -67,7 +67,7 @@ export function resnetReference(weights: BackboneWeights, image: Array64, layers
   return outputs;
 }
 
-/** Outputs of `features.3`, `.6`, `.13` and `.17` of MobileNetV2, by the table of its paper. */
+/** Expansions of the blocks `features.4`, `.7` and `.14` of MobileNetV2, by the table of its paper. */
 export function mobilenetV2Reference(weights: BackboneWeights, image: Array64): Array64[] {
   const outputs: Array64[] = [];
   let x = clampReference(unit(weights, image, 'features.0.0', 'features.0.1', 2), 6);
@@ -91,11 +91,12 @@ export function mobilenetV2Reference(weights: BackboneWeights, image: Array64): 
       if (expansion > 1) {
         x = clampReference(unit(weights, x, `${prefix}.0.0`, `${prefix}.0.1`, 1), 6);
         part = 1;
+        if ([4, 7, 14].includes(block)) outputs.push(x);
+        if (block === 14) return outputs;
       }
       x = clampReference(unit(weights, x, `${prefix}.${part}.0`, `${prefix}.${part}.1`, stride, x.shape[3]), 6);
       x = unit(weights, x, `${prefix}.${part + 1}`, `${prefix}.${part + 2}`, 1);
       if (stride === 1 && input.shape[3] === channels) x = addReference(x, input);
-      if ([3, 6, 13, 17].includes(block)) outputs.push(x);
     }
   }
   return outputs;
