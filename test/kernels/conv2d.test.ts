@@ -49,21 +49,46 @@ const awkward: readonly Case[] = [
     options: { stride: [2, 1], dilation: [1, 3], padding: 1 },
   },
   { title: '5×5', input: [1, 7, 7, 3], weight: [5, 5, 3, 4], options: { padding: 2 } },
-  { title: '7×7, stride 2, three channels', input: [1, 17, 16, 3], weight: [7, 7, 3, 8], options: { stride: 2, padding: 3 } },
+  {
+    title: '7×7, stride 2, three channels',
+    input: [1, 17, 16, 3],
+    weight: [7, 7, 3, 8],
+    options: { stride: 2, padding: 3 },
+  },
   { title: 'kernel larger than the image', input: [1, 3, 2, 4], weight: [5, 5, 4, 4], options: { padding: 2 } },
   { title: 'two groups', input: [1, 6, 5, 8], weight: [3, 3, 4, 16], options: { groups: 2, padding: 1 } },
   { title: 'groups of odd size', input: [2, 5, 5, 6], weight: [3, 3, 2, 9], options: { groups: 3, padding: 1 } },
   { title: 'depthwise', input: [2, 9, 10, 12], weight: [3, 3, 1, 12], options: { groups: 12, padding: 1 } },
-  { title: 'depthwise, stride 2', input: [1, 9, 12, 8], weight: [3, 3, 1, 8], options: { groups: 8, stride: 2, padding: 1 } },
+  {
+    title: 'depthwise, stride 2',
+    input: [1, 9, 12, 8],
+    weight: [3, 3, 1, 8],
+    options: { groups: 8, stride: 2, padding: 1 },
+  },
   {
     title: 'depthwise, padded below and right alone',
     input: [1, 8, 7, 4],
     weight: [3, 3, 1, 4],
     options: { groups: 4, stride: 2, padding: { top: 0, bottom: 1, left: 0, right: 1 } },
   },
-  { title: 'depthwise, 5×5, odd channels', input: [1, 7, 6, 7], weight: [5, 5, 1, 7], options: { groups: 7, padding: 2 } },
-  { title: 'depthwise, dilated', input: [1, 8, 8, 4], weight: [3, 3, 1, 4], options: { groups: 4, dilation: 2, padding: 2 } },
-  { title: 'depthwise, two outputs a channel', input: [1, 5, 6, 4], weight: [3, 3, 1, 8], options: { groups: 4, padding: 1 } },
+  {
+    title: 'depthwise, 5×5, odd channels',
+    input: [1, 7, 6, 7],
+    weight: [5, 5, 1, 7],
+    options: { groups: 7, padding: 2 },
+  },
+  {
+    title: 'depthwise, dilated',
+    input: [1, 8, 8, 4],
+    weight: [3, 3, 1, 4],
+    options: { groups: 4, dilation: 2, padding: 2 },
+  },
+  {
+    title: 'depthwise, two outputs a channel',
+    input: [1, 5, 6, 4],
+    weight: [3, 3, 1, 8],
+    options: { groups: 4, padding: 1 },
+  },
   { title: 'deep and small', input: [1, 4, 4, 256], weight: [3, 3, 256, 16], options: { padding: 1 } },
 ];
 
@@ -80,7 +105,10 @@ function operands(test: Case): [HostTensor, HostTensor] {
   return [randomTensor(test.input, 1), randomTensor(test.weight, 2)];
 }
 
-const half = (host: HostTensor): HostTensor => ({ ...host, data: host.data.map((value) => Math.round(value * 256) / 256) });
+const half = (host: HostTensor): HostTensor => ({
+  ...host,
+  data: host.data.map((value) => Math.round(value * 256) / 256),
+});
 
 describe('every variant, every shape that it takes', () => {
   for (const variant of conv2dVariants) {

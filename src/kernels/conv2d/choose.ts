@@ -1,11 +1,26 @@
 import type { AdapterProfile } from '../../engine/adapter.js';
 import { fastestProduct } from '../product/product.js';
-import type { Conv2dShape } from './shape.js';
+import { isDepthwise, type Conv2dShape } from './shape.js';
 
 /** Names of the convolution's variants. */
-export type Conv2dVariantName = 'naive' | 'direct' | 'subgroup' | 'subgroup-f16' | 'shared' | 'splitk';
+export type Conv2dVariantName =
+  'naive' | 'direct' | 'subgroup' | 'subgroup-f16' | 'shared' | 'splitk' | 'depthwise' | 'winograd2' | 'winograd4';
 
-/** The default variants for a shape on an adapter, best first: the first that applies is taken. */
-export function chooseConv2d(_shape: Conv2dShape, adapter: AdapterProfile): readonly Conv2dVariantName[] {
-  return [fastestProduct(adapter), 'direct', 'naive'];
+/**
+ * The default variants for a shape on an adapter, best first: the first that applies is taken. The batch plays no part,
+ * so that results do not depend on how tiles are grouped.
+ */
+export function chooseConv2d(shape: Conv2dShape, adapter: AdapterProfile): readonly Conv2dVariantName[] {
+  const product = fastestProduct(adapter);
+  if (isDepthwise(shape)) return ['depthwise', 'naive'];
+  const { inChannels, outChannels, outHeight, outWidth, kernelHeight, kernelWidth } = shape;
+  const pixels = outHeight * outWidth;
+  const square = kernelHeight === 3 && kernelWidth === 3 && shape.strideY === 1 && shape.strideX === 1;
+  // Three dispatches and two passes over the tiles pay from some size on; few tiles leave the products too short.
+  if (square && inChannels >= 32 && outChannels >= 32 && pixels >= 1024)
+    return ['winograd4', product, 'direct', 'naive'];
+  // A deep layer with few pixels has too few tiles for a wide device.
+  const deep = inChannels * kernelHeight * kernelWidth >= 1024 && pixels <= 256;
+  if (adapter.class === 'hardware' && deep) return ['splitk', product, 'direct', 'naive'];
+  return [product, 'direct', 'naive'];
 }

@@ -3,13 +3,22 @@ import { epilogueInputs, fuseEpilogue, plainEpilogue, type EpilogueInputs, type 
 import { chooseConv2d } from './choose.js';
 import { conv2dInputGradient } from './gradients/input.js';
 import { conv2dWeightGradient } from './gradients/weight.js';
+import { depthwise } from './depthwise.js';
 import { productVariants, splitSum, subgroupHalf } from './implicit.js';
 import { naive } from './naive.js';
 import { conv2dKey, conv2dShape, type Conv2dOptions, type Conv2dShape } from './shape.js';
 import type { Conv2dVariant } from './variant.js';
+import { winogradVariants } from './winograd.js';
 
 /** All ways to compute a convolution. */
-export const conv2dVariants: readonly Conv2dVariant[] = [naive, ...productVariants, subgroupHalf, splitSum];
+export const conv2dVariants: readonly Conv2dVariant[] = [
+  naive,
+  ...productVariants,
+  subgroupHalf,
+  splitSum,
+  depthwise,
+  ...winogradVariants,
+];
 
 interface Conv2dAttributes extends WithEpilogue {
   readonly shape: Conv2dShape;

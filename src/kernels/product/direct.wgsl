@@ -3,7 +3,7 @@
 // used ROWS times, each left value 4 times. Joined with rows.wgsl, one of the stores and the epilogue.
 // The default nowhere; the fastest that every adapter can run without barriers.
 
-const ROWS: u32 = 8u;
+const ROWS: u32 = 4u;
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_id) local: vec3u) {
@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       }
     }
   }
-  for (var i = 0u; i < ROWS; i++) { // store
+  for (var i = 0u; i < ROWS; i++) { // unroll-memory
     store(sums[i], plane, first_row + i, column);
   }
 }

@@ -119,7 +119,7 @@ function specialised(
   const key = `${full} ${keepStores}`;
   let kernel = kernels.get(key);
   if (!kernel) {
-    const written = unroll(source, constants, keepStores ? ['unroll'] : ['unroll', 'store']);
+    const written = unroll(source, constants, keepStores ? ['unroll'] : ['unroll', 'unroll-memory']);
     const enables = [...(name === 'subgroup' ? ['subgroups' as const] : []), ...(half ? ['f16' as const] : [])];
     kernel = {
       name: full,
@@ -141,7 +141,7 @@ function tiled(name: ProductKernelName, product: Product, adapter: AdapterProfil
   const columns = Math.ceil(product.channels / 4);
   switch (name) {
     case 'direct':
-      return { kernel: specialised(name, directSource, {}, options), tileRows: 64, tileColumns: 8 };
+      return { kernel: specialised(name, directSource, {}, options), tileRows: 32, tileColumns: 8 };
     case 'subgroup': {
       const subgroup = adapter.subgroupSize ?? 8;
       const rows = Math.max(16, subgroup);
@@ -154,7 +154,7 @@ function tiled(name: ProductKernelName, product: Product, adapter: AdapterProfil
     }
     case 'shared': {
       // Small products fill a large device only with small tiles.
-      const side = product.channels >= 64 && product.rows.rows >= 64 ? 16 : 8;
+      const side = adapter.class === 'hardware' && product.channels >= 64 && product.rows.rows >= 64 ? 16 : 8;
       const kernel = specialised(name, sharedSource, { SIDE: side, DEPTH: 16 }, options);
       return { kernel, tileRows: 4 * side, tileColumns: side };
     }

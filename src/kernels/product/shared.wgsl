@@ -59,7 +59,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       }
     }
   }
-  for (var i = 0u; i < 4u; i++) { // store
+  for (var i = 0u; i < 4u; i++) { // unroll-memory
     store(sums[i], group.z, (tile.y * SIDE + local.y) * 4u + i, column);
   }
 }

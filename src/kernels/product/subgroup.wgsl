@@ -47,8 +47,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     }
   }
   // Not written out on lavapipe: each store in the text costs its compiler tens of milliseconds.
-  for (var i = 0u; i < ROWS; i++) { // store
-    for (var j = 0u; j < GROUPS; j++) { // store
+  for (var i = 0u; i < ROWS; i++) { // unroll-memory
+    for (var j = 0u; j < GROUPS; j++) { // unroll-memory
       store(sums[i * GROUPS + j], group.z, first_row + i, column + j * SUBGROUP);
     }
   }

@@ -1,0 +1,86 @@
+import type { AdapterProfile } from '../../engine/adapter.js';
+import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
+import epilogueSource from '../epilogue.wgsl';
+import { unroll } from '../unroll.js';
+import stripOneSource from './depthwise-strip-1.wgsl';
+import stripTwoSource from './depthwise-strip-2.wgsl';
+import stripSource from './depthwise-strip.wgsl';
+import plainSource from './depthwise.wgsl';
+import { conv2dFlops, isDepthwise, type Conv2dShape } from './shape.js';
+import { shapeParameters, type Conv2dCall, type Conv2dVariant } from './variant.js';
+
+const aliases = { Element: 'vec4f' };
+const plainKernel: Kernel = { name: 'conv2d/depthwise', source: `${plainSource}\n${epilogueSource}`, aliases };
+
+/** Output columns of a strip; the kernels' WIDTH. */
+const stripWidth = 4;
+
+function stripKernel(stride: number, keepMemoryLoops: boolean): Kernel {
+  const source = `${stripSource}\n${stride === 1 ? stripOneSource : stripTwoSource}`;
+  const marks = keepMemoryLoops ? ['unroll'] : ['unroll', 'unroll-memory'];
+  return {
+    name: `conv2d/depthwise-strip-${stride}`,
+    source: `${unroll(source, {}, marks)}\n${epilogueSource}`,
+    aliases,
+  };
+}
+
+const stripKernels = [true, false].map((keep) => [stripKernel(1, keep), stripKernel(2, keep)] as const);
+
+function stripsFit({ kernelHeight, kernelWidth, strideY, strideX, dilationY, dilationX }: Conv2dShape): boolean {
+  return (
+    kernelHeight === 3 &&
+    kernelWidth === 3 &&
+    strideY === strideX &&
+    (strideY === 1 || strideY === 2) &&
+    dilationY === 1 &&
+    dilationX === 1
+  );
+}
+
+/** Lines of a strip: long ones reload little, short ones occupy a wide device. */
+function stripLines(shape: Conv2dShape, adapter: AdapterProfile): number {
+  return Math.min(shape.outHeight, adapter.class === 'hardware' ? 4 : 16);
+}
+
+/** One output channel an input channel: every channel by itself, in strips for 3 × 3. */
+export const depthwise: Conv2dVariant = {
+  name: 'depthwise',
+  applies: (shape) => isDepthwise(shape) && shape.inChannels % 4 === 0,
+  lower(call) {
+    if (stripsFit(call.shape)) lowerStrips(call);
+    else lowerPlain(call);
+  },
+};
+
+function lowerPlain({ shape, lowering, input, result, epilogue, extras }: Conv2dCall): void {
+  const count = (shape.batch * shape.outHeight * shape.outWidth * shape.outChannels) / 4;
+  lowering.dispatch({
+    kernel: plainKernel,
+    bindings: [input, epilogue.weight, ...extras, result],
+    parameters: { count, channels: shape.outChannels / 4, ...shapeParameters(shape), ...epilogue.parameters },
+    workgroups: foldWorkgroups(Math.ceil(count / 64), lowering.adapter.limits.maxComputeWorkgroupsPerDimension),
+    flops: conv2dFlops(shape),
+  });
+}
+
+function lowerStrips({ shape, lowering, input, result, epilogue, extras }: Conv2dCall): void {
+  const { adapter } = lowering;
+  const strip = stripLines(shape, adapter);
+  const stripsX = Math.ceil(shape.outWidth / stripWidth);
+  const stripsY = Math.ceil(shape.outHeight / strip);
+  const count = shape.batch * stripsY * stripsX * (shape.outChannels / 4);
+  const kernel = stripKernels[adapter.class === 'lavapipe' ? 0 : 1]?.[shape.strideY === 1 ? 0 : 1];
+  if (!kernel) throw new Error('no strip kernel');
+  lowering.dispatch({
+    kernel,
+    bindings: [input, epilogue.weight, ...extras, result],
+    parameters: {
+      ...shapeParameters(shape),
+      ...{ count, channels: shape.outChannels / 4, strip, strips_x: stripsX, strips_y: stripsY },
+      ...epilogue.parameters,
+    },
+    workgroups: foldWorkgroups(Math.ceil(count / 64), adapter.limits.maxComputeWorkgroupsPerDimension),
+    flops: conv2dFlops(shape),
+  });
+}

@@ -1,0 +1,35 @@
+// Winograd's F(4 × 4, 3 × 3): the transforms of one line. Lavin and Gray, arXiv 1509.09308, section 4.3, with the points
+// 0, ±1, ±2 and ∞.
+
+const TILE: u32 = 4u; // outputs a side
+const SIZE: u32 = 6u; // inputs a side
+
+// Bᵀ · d
+fn transform_input(d: array<f32, SIZE>) -> array<f32, SIZE> {
+  let even = d[4] - 4.0 * d[2];
+  let odd = d[3] - 4.0 * d[1];
+  let wide = d[4] - d[2];
+  let far = 2.0 * (d[3] - d[1]);
+  return array<f32, SIZE>(
+    4.0 * d[0] - 5.0 * d[2] + d[4],
+    even + odd,
+    even - odd,
+    wide + far,
+    wide - far,
+    4.0 * d[1] - 5.0 * d[3] + d[5],
+  );
+}
+
+// Aᵀ · m
+fn transform_output(m: array<f32, SIZE>) -> array<f32, TILE> {
+  let near_sum = m[1] + m[2];
+  let near_difference = m[1] - m[2];
+  let far_sum = m[3] + m[4];
+  let far_difference = m[3] - m[4];
+  return array<f32, TILE>(
+    m[0] + near_sum + far_sum,
+    near_difference + 2.0 * far_difference,
+    near_sum + 4.0 * far_sum,
+    near_difference + 8.0 * far_difference + m[5],
+  );
+}
