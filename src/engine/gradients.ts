@@ -20,6 +20,7 @@ export function gradients(
     if (node.inputs.some((input) => depends.has(input))) for (const output of node.outputs) depends.add(output);
   }
   const one = graph.parameter(`${loss.name}.${loss.id}.one`, loss.shape, {
+    owner: 'tables',
     contents: () => ({ shape: loss.shape, data: new Float32Array(loss.shape.reduce((a, b) => a * b, 1)).fill(1) }),
   });
   const gradient = new Map<Tensor, Tensor>([[loss, one]]);
@@ -32,7 +33,7 @@ export function gradients(
       if (tensor) return tensor;
       const output = node.outputs[index];
       if (!output) throw new Error(`${node.operator.name} has no output ${index}`);
-      return graph.parameter(`${output.name}.${output.id}.zero`, output.shape);
+      return graph.parameter(`${output.name}.${output.id}.zero`, output.shape, { owner: 'tables' });
     });
     node.operator.gradient(node, known, graph).forEach((contribution, index) => {
       const input = node.inputs[index];

@@ -14,6 +14,7 @@ import {
 } from './graph.js';
 import { kernelInterface } from './kernel.js';
 import { allocationSize, formatBytes } from './memory.js';
+import { hoistUpdates } from './schedule.js';
 import { byteLength } from './tensor.js';
 
 /** Winners of measurements by `operator` and shape key; see `tuning.ts`. */
@@ -82,7 +83,7 @@ export interface Plan {
 /** Compiles a graph: fuses, lowers to kernels, and lays values out in memory by liveness. */
 export function compile(graph: Graph, options: PlanOptions): Plan {
   const { adapter } = options;
-  const nodes = liveNodes(fuseNodes(graph), graph.outputs);
+  const nodes = hoistUpdates(liveNodes(fuseNodes(graph), graph.outputs));
   const updated = new Set(nodes.flatMap((node) => node.updates));
   const steps: Step[] = [];
   const derived = new Map<string, Tensor>();

@@ -33,13 +33,18 @@ export function backboneFeatures(
   if (unknown !== undefined) {
     throw new TilesightError('usage', `backbone ${backbone.name} has no layer ${unknown}: it has ${known.join(', ')}`);
   }
+  return backbone.build(graph, backboneImage(graph, backbone, pixels), wanted);
+}
+
+/** Appends the preprocessing alone: 8-bit pixels `[B, h, w, 3]` to what the network takes. */
+export function backboneImage(graph: Graph, backbone: Backbone, pixels: Tensor): Tensor {
   const preprocessing = backbone.weights?.preprocessing ?? {
     mean: [0.485, 0.456, 0.406],
     std: [0.229, 0.224, 0.225],
     channelOrder: 'rgb',
     scale: 1 / 255,
   };
-  return backbone.build(graph, normalizeImage(graph, pixels, preprocessing), wanted);
+  return normalizeImage(graph, pixels, preprocessing);
 }
 
 /** The named layer. */
