@@ -41,6 +41,9 @@ export type ElementwiseOperation = (typeof operations)[number];
 /** How the right operand meets the left. */
 type Broadcast = 'none' | 'scalar' | 'channels';
 
+/** Ways to broadcast by their number in the kernel, for its name. */
+const broadcastNames = ['', '-scalar', '-channels', '-channels-vec4', '-channels-power-of-two'];
+
 interface ElementwiseAttributes {
   readonly operation: ElementwiseOperation;
   readonly broadcast: Broadcast;
@@ -58,23 +61,30 @@ function elementwiseOperator(name: string): Operator<ElementwiseAttributes> {
       if (!left || !right || !result) throw new Error(`${name} wants one or two inputs`);
       const count = elementCount(result.shape);
       const vectors = Math.ceil(count / 4);
+      const items = lowering.adapter.class === 'hardware' ? 1 : 4;
       let channels = 1;
       let broadcastNumber = 0;
       if (broadcast === 'scalar') broadcastNumber = 1;
       if (broadcast === 'channels') {
         channels = elementCount(right.shape);
-        broadcastNumber = channels % 4 === 0 ? 3 : 2;
-        if (channels % 4 === 0) channels /= 4;
+        broadcastNumber = 2;
+        if (channels % 4 === 0) {
+          channels /= 4;
+          broadcastNumber = Number.isInteger(Math.log2(channels)) ? 4 : 3;
+        }
       }
       lowering.dispatch({
         kernel: {
-          name: `elementwise/${operation}${['', '-scalar', '-channels', '-channels-vec4'][broadcastNumber] ?? ''}`,
+          name: `elementwise/${operation}${broadcastNames[broadcastNumber] ?? ''}`,
           source,
-          constants: { OPERATION: operations.indexOf(operation), BROADCAST: broadcastNumber },
+          constants: { OPERATION: operations.indexOf(operation), BROADCAST: broadcastNumber, ITEMS: items },
         },
         bindings: [left, right, result],
         parameters: { vectors, channels, a, b },
-        workgroups: foldWorkgroups(Math.ceil(vectors / 64), lowering.adapter.limits.maxComputeWorkgroupsPerDimension),
+        workgroups: foldWorkgroups(
+          Math.ceil(vectors / items / 64),
+          lowering.adapter.limits.maxComputeWorkgroupsPerDimension,
+        ),
         flops: count,
       });
     },

@@ -1,13 +1,14 @@
 // Elementwise arithmetic over f32 tensors.
-// Thread t computes elements 4t … 4t+3 (one vec4f load an operand, one store); the last thread may reach into the
-// padding of the buffer, which every buffer is rounded up to.
+// Thread t computes ITEMS vectors of four elements from ITEMS · t on; the last may reach into the padding of the buffer,
+// which every buffer is rounded up to. ITEMS is 1 on hardware, where neighbouring threads should touch neighbouring
+// vectors, and 4 on software adapters, where a thread costs more than what it does.
 // One text for all operations: OPERATION is a constant, so only one case is left in the compiled kernel. BROADCAST says
 // how the right operand meets the left: element by element, as one number, or as one number a channel (whole vectors
 // where the channels are a multiple of four).
 
 struct Params {
   vectors: u32,   // elements / 4, rounded up
-  channels: u32,  // of a channel broadcast; in vectors for BROADCAST 3
+  channels: u32,  // of a channel broadcast; in vectors for BROADCAST 3 and 4
   a: f32,         // scalars of the operation, where it has them
   b: f32,
 }
@@ -19,6 +20,7 @@ struct Params {
 
 const OPERATION: u32 = 0u;
 const BROADCAST: u32 = 0u;
+const ITEMS: u32 = 1u;
 
 fn right_at(index: u32) -> vec4f {
   switch BROADCAST {
@@ -31,6 +33,8 @@ fn right_at(index: u32) -> vec4f {
       return vec4f(right[c0 / 4u][c0 % 4u], right[c1 / 4u][c1 % 4u], right[c2 / 4u][c2 % 4u], right[c3 / 4u][c3 % 4u]);
     }
     case 3u: { return right[index % params.channels]; }
+    // A power of two: software adapters have no fast division.
+    case 4u: { return right[index & (params.channels - 1u)]; }
     default: { return right[index]; }
   }
 }
@@ -42,8 +46,14 @@ fn logistic(x: vec4f) -> vec4f {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let index = (group.x + group.y * groups.x) * 64u + lane;
-  if (index >= params.vectors) { return; }
+  let first = ((group.x + group.y * groups.x) * 64u + lane) * ITEMS;
+  for (var item = 0u; item < ITEMS; item++) {
+    let index = first + item;
+    if (index < params.vectors) { result[index] = compute(index); }
+  }
+}
+
+fn compute(index: u32) -> vec4f {
   let zero = vec4f(0.0);
   let x = left[index];
   let y = right_at(index);
@@ -79,5 +89,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     case 24u: { value = select(zero, y, x >= vec4f(params.a)); }
     default: {}
   }
-  result[index] = value;
+  return value;
 }

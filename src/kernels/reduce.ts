@@ -3,6 +3,7 @@ import type { Graph, Operator, Tensor } from '../engine/graph.js';
 import { elementCount } from '../engine/tensor.js';
 import { expand } from './expand.js';
 import source from './reduce.wgsl';
+import { packing } from './shapes.js';
 
 /** What to reduce to one number. `countNonFinite` looks at the bits, as WGSL may assume that NaN does not exist. */
 export type ReduceOperation = 'sum' | 'max' | 'mean' | 'countNonFinite';
@@ -13,7 +14,7 @@ interface ReduceAttributes {
   readonly groups: number;
 }
 
-/** Elements that a workgroup folds: 64 lanes of 32. */
+/** Elements (or vectors) that a workgroup folds: 64 lanes of 32. */
 const share = 64 * 32;
 const negativeInfinity = 0xff800000;
 
@@ -29,28 +30,32 @@ const reduceOperator: Operator<ReduceAttributes> = {
     let current = input;
     let length = whole;
     do {
-      const partials = Math.ceil(length / share);
-      const target = partials === 1 ? result : lowering.temporary('reduce.partials', [groups, partials]);
+      // Vectors of four are folded to four results, so they are for levels that do not end with one anyway.
+      const packed = packing(length > share ? length : 1);
+      const partials = Math.ceil(length / packed.width / share);
+      const results = partials * packed.width;
+      const target = results === 1 ? result : lowering.temporary('reduce.partials', [groups, results]);
       const count = operation === 'countNonFinite' && current === input;
       const [x, y] = foldWorkgroups(partials, limit);
       lowering.dispatch({
         kernel: {
-          name: `reduce/${count ? 'count-non-finite' : operation === 'max' ? 'max' : 'sum'}`,
+          name: `reduce/${count ? 'count-non-finite' : operation === 'max' ? 'max' : 'sum'}-${packed.suffix}`,
           source,
           constants: { ITEMS: share / 64, MAXIMUM: operation === 'max', COUNT: count },
+          aliases: { ...packed.aliases, Bits: packed.width === 4 ? 'vec4u' : 'u32' },
         },
         bindings: [current, target],
         parameters: {
-          length,
+          length: length / packed.width,
           partials,
           identity: operation === 'max' ? negativeInfinity : 0,
-          scale: operation === 'mean' && partials === 1 ? 1 / whole : 1,
+          scale: operation === 'mean' && results === 1 ? 1 / whole : 1,
         },
         workgroups: [x, y, groups],
         flops: groups * length,
       });
       current = target;
-      length = partials;
+      length = results;
     } while (length > 1);
   },
   gradient(node, [gradient], graph) {

@@ -1,8 +1,10 @@
-import type { Graph, Operator, Tensor } from '../engine/graph.js';
+import type { Graph, Lowering, Operator, Tensor, Variant } from '../engine/graph.js';
 import { applyBands } from './apply-bands.js';
 import { antialiasBands, linearBands, linearScale, nearestBands, nearestScale, transposeBands } from './bands.js';
+import mapSource from './resize2d-map.wgsl';
+import rowsSource from './resize2d-rows.wgsl';
 import source from './resize2d.wgsl';
-import { imageShape, packing, wrong } from './shapes.js';
+import { imageShape, packing, wrong, type ImageShape } from './shapes.js';
 
 /** How to resize. */
 export interface Resize2dOptions {
@@ -16,41 +18,119 @@ export interface Resize2dOptions {
   readonly antialias?: boolean;
 }
 
+/** One resize, as the variants need it. */
+interface Resize {
+  readonly lowering: Lowering;
+  readonly input: Tensor;
+  readonly result: Tensor;
+  readonly shape: ImageShape;
+  readonly out: ImageShape;
+  readonly bilinear: boolean;
+  /** Fields of every variant's Params: sizes, steps and where output 0 falls. */
+  readonly parameters: Readonly<Record<string, number>>;
+}
+
+interface ResizeVariant extends Variant {
+  readonly applies: (out: ImageShape) => boolean;
+  readonly lower: (resize: Resize) => void;
+}
+
+/** Output rows that a thread of the faster variants computes. */
+const rowsOfThread = 8;
+
+/** The ways to resize by interpolation, from the plainest to the fastest. */
+export const resize2dVariants: readonly ResizeVariant[] = [
+  { name: 'naive', applies: () => true, lower: lowerNaive },
+  { name: 'rows', applies: () => true, lower: lowerRows },
+  { name: 'map', applies: ({ width, channels }) => channels === 1 && width % 4 === 0, lower: lowerMap },
+];
+
+function lowerNaive({ lowering, input, result, shape, out, bilinear, parameters }: Resize): void {
+  const packed = packing(shape.channels);
+  lowering.dispatch({
+    kernel: {
+      name: `resize2d/naive-${bilinear ? 'bilinear' : 'nearest'}-${packed.suffix}`,
+      source,
+      constants: { BILINEAR: bilinear },
+      aliases: packed.aliases,
+    },
+    bindings: [input, result],
+    parameters: { ...parameters, channels: shape.channels / packed.width },
+    workgroups: [Math.ceil((out.width * out.channels) / packed.width / 64), out.height, out.batch],
+    flops: resizeFlops(out, bilinear),
+  });
+}
+
+function lowerRows({ lowering, input, result, shape, out, bilinear, parameters }: Resize): void {
+  const packed = packing(shape.channels);
+  lowering.dispatch({
+    kernel: {
+      name: `resize2d/rows-${bilinear ? 'bilinear' : 'nearest'}-${packed.suffix}`,
+      source: rowsSource,
+      constants: { BILINEAR: bilinear, ROWS: rowsOfThread },
+      aliases: packed.aliases,
+    },
+    bindings: [input, result],
+    parameters: { ...parameters, channels: shape.channels / packed.width },
+    workgroups: [
+      Math.ceil((out.width * out.channels) / packed.width / 64),
+      Math.ceil(out.height / rowsOfThread),
+      out.batch,
+    ],
+    flops: resizeFlops(out, bilinear),
+  });
+}
+
+function lowerMap({ lowering, input, result, out, bilinear, parameters }: Resize): void {
+  const outVectors = out.width / 4;
+  lowering.dispatch({
+    kernel: {
+      name: `resize2d/map-${bilinear ? 'bilinear' : 'nearest'}`,
+      source: mapSource,
+      constants: { BILINEAR: bilinear, ROWS: rowsOfThread },
+    },
+    bindings: [input, result],
+    parameters: { ...parameters, outVectors },
+    workgroups: [Math.ceil(outVectors / 64), Math.ceil(out.height / rowsOfThread), out.batch],
+    flops: resizeFlops(out, bilinear),
+  });
+}
+
+function resizeFlops({ batch, height, width, channels }: ImageShape, bilinear: boolean): number {
+  return batch * height * width * channels * (bilinear ? 9 : 0);
+}
+
 const resize2dOperator: Operator<Resize2dOptions> = {
   name: 'resize2d',
   lower(node, lowering) {
     const [input] = node.inputs;
     const [result] = node.outputs;
     if (!input || !result) throw new Error('resize2d wants one input');
-    const { batch, height, width, channels } = imageShape('resize2d', input);
-    const { height: outHeight, width: outWidth, mode, alignCorners = false } = node.attributes;
-    const packed = packing(channels);
+    const shape = imageShape('resize2d', input);
+    const out = imageShape('resize2d', result);
+    const { mode, alignCorners = false } = node.attributes;
     const along = (inputs: number, outputs: number): { scale: number; origin: number } =>
       mode === 'nearest'
         ? { scale: nearestScale(inputs, outputs), origin: 0 }
         : linearScale(inputs, outputs, alignCorners);
-    const [vertical, horizontal] = [along(height, outHeight), along(width, outWidth)];
-    lowering.dispatch({
-      kernel: {
-        name: `resize2d/${mode}-${packed.suffix}`,
-        source,
-        constants: { BILINEAR: mode === 'bilinear' },
-        aliases: packed.aliases,
-      },
-      bindings: [input, result],
-      parameters: {
-        height,
-        width,
-        channels: channels / packed.width,
-        outWidth,
-        scaleY: vertical.scale,
-        scaleX: horizontal.scale,
-        originY: vertical.origin,
-        originX: horizontal.origin,
-      },
-      workgroups: [Math.ceil((outWidth * channels) / packed.width / 64), outHeight, batch],
-      flops: batch * outHeight * outWidth * channels * (mode === 'bilinear' ? 9 : 0),
-    });
+    const [vertical, horizontal] = [along(shape.height, out.height), along(shape.width, out.width)];
+    const parameters = {
+      height: shape.height,
+      width: shape.width,
+      outHeight: out.height,
+      outWidth: out.width,
+      scaleY: vertical.scale,
+      scaleX: horizontal.scale,
+      originY: vertical.origin,
+      originX: horizontal.origin,
+    };
+    const possible = resize2dVariants.filter((variant) => variant.applies(out));
+    // Shrinking, no input row serves two output rows: nothing to keep.
+    const preferred = out.height > shape.height ? possible.at(-1) : possible[0];
+    if (!preferred) throw new Error('resize2d has no variant');
+    const key = `${mode}-${input.shape.join('x')}-${out.height}x${out.width}`;
+    const variant = lowering.choose('resize2d', key, possible, preferred);
+    variant.lower({ lowering, input, result, shape, out, bilinear: mode === 'bilinear', parameters });
   },
   gradient(node, [gradient], graph) {
     const [input] = node.inputs;

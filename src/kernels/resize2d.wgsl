@@ -1,4 +1,4 @@
-// Nearest and bilinear resizing over NHWC.
+// Nearest and bilinear resizing over NHWC; the plainest variant, four loads an output.
 // Thread (i, y, b) computes Value i of output row y of image b; i runs over width × channels, channels innermost.
 // Positions are computed here in f32, as PyTorch does; scale and origin come from the host.
 

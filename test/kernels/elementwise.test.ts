@@ -75,7 +75,7 @@ const unary: Record<string, { apply: (graph: Graph, x: Tensor) => Tensor; a?: nu
 describe('elementwise', () => {
   testCases(
     Object.keys(binary).flatMap((name) =>
-      [[1], [2, 3, 5, 7], [3, 5, 8], [127, 1]].map((shape) => combining(name, shape)),
+      [[1], [2, 3, 5, 7], [3, 5, 8], [3, 7, 12], [127, 1]].map((shape) => combining(name, shape)),
     ),
   );
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Graph } from '../../src/engine/graph.js';
-import { resize2d, type Resize2dOptions } from '../../src/kernels/resize2d.js';
+import { resize2d, resize2dVariants, type Resize2dOptions } from '../../src/kernels/resize2d.js';
 import { testGpu } from '../gpu.js';
 import { absolute, array64, bounded, build64, exact } from '../reference/array64.js';
 import naive from '../reference/resize2d-naive.wgsl';
@@ -50,6 +50,8 @@ function resizing(name: string, from: readonly number[], to: readonly [number, n
             terms,
           ),
     shape: values.shape,
+    // Antialiasing takes another way, without variants.
+    variants: number === 3 ? [{}] : resize2dVariants.map((variant) => ({ resize2d: variant.name })),
   };
 }
 
