@@ -174,9 +174,14 @@ export class Selector {
       minimum.set(stored.minimum);
     }
     await this.#upload(this.plan.minimum, minimum);
+    const save = async (): Promise<void> =>
+      checkpoint?.save(writeCheckpoint(picks.subarray(0, done), minimum, agreement));
     let saved = performance.now();
     while (done < wanted) {
-      signal?.throwIfAborted();
+      if (signal?.aborted === true) {
+        if (checkpoint && done > 0) await save();
+        signal.throwIfAborted();
+      }
       const candidates =
         done === 0 ? { rows: Uint32Array.of(first), least: 0 } : farthest(minimum, taken, this.plan.list.shape[0] ?? 1);
       const made = await this.#round(candidates, minimum, wanted - done);
@@ -187,7 +192,7 @@ export class Selector {
       await this.#download(this.plan.minimum, minimum);
       onPick?.(done, wanted);
       if (checkpoint && done < wanted && performance.now() - saved > checkpointInterval) {
-        await checkpoint.save(writeCheckpoint(picks.subarray(0, done), minimum, agreement));
+        await save();
         saved = performance.now();
       }
     }
