@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import { benchTable, runBench } from '../../bench/index.js';
+import { startBruteForce } from '../../bench/brute-force.js';
+import { randomNumbers } from '../../bench/random.js';
+import type { BenchOptions, BenchReport } from '../../src/cli/bench.js';
+import { nearestReference } from '../reference/nearest.js';
+
+function run(what: BenchOptions['what'], more: Partial<BenchOptions> = {}): Promise<BenchReport> {
+  const { signal } = new AbortController();
+  return runBench({ what, tiny: true, cold: false, limitSize: 2048, signal, onNote: () => undefined, ...more });
+}
+
+/** The figures of a row that are spreads. */
+function expectReport(report: BenchReport): void {
+  expect(Object.keys(report)).toEqual(['adapter', 'date', 'version', 'rows', 'summary']);
+  expect(new Date(report.date).getTime()).toBeGreaterThan(0);
+  expect(report.version).toMatch(/^\d+\.\d+\.\d+/);
+  expect(report.adapter).toMatchObject({ name: expect.any(String) as string, driver: expect.any(String) as string });
+  // It must be JSON: no NaN, no infinity.
+  expect(JSON.stringify(report)).not.toContain('NaN');
+  expect(report.rows.length).toBeGreaterThan(0);
+  const text = benchTable(report);
+  expect(text).toContain('summary: ');
+  expect(text.split('\n').length).toBeGreaterThan(report.rows.length);
+}
+
+describe('bench', () => {
+  it('kernels: every variant with its error, and shares of roofs measured in the same run', async () => {
+    const report = await run('kernels', { only: 'GEMM' });
+    expectReport(report);
+    expect(Object.keys(report.summary)).toEqual([
+      'fmaRoof',
+      'copyRoof',
+      'directConvShareOfRoof',
+      'winogradOverDirect',
+      'knnOverGemm',
+      'coresetShareOfRoof',
+    ]);
+    const rows = report.rows.filter((row) => 'kernel' in row) as Record<string, unknown>[];
+    expect(rows.length).toBeGreaterThan(1);
+    expect(rows.filter((row) => row['chosen'])).toHaveLength(1);
+    for (const row of rows) {
+      expect(row['gflops']).toBeGreaterThan(0);
+      if (!String(row['variant']).includes('f16')) expect(row['shareOfBound']).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it('kernels: coreset and neighbours beside the processor', async () => {
+    for (const only of ['k-NN', 'coreset']) {
+      const report = await run('kernels', { only });
+      expectReport(report);
+      const variants = report.rows.map((row) => String((row as Record<string, unknown>)['variant']));
+      expect(variants.some((variant) => variant.startsWith('brute force'))).toBe(true);
+    }
+  });
+
+  it('kernels --tune: a winner for each choice', async () => {
+    const report = await run('kernels', { only: 'add', tune: true });
+    const tuned = report.rows.filter((row) => 'tuned' in row) as Record<string, unknown>[];
+    const keys = new Set(tuned.map((row) => row['key']));
+    expect(keys.size).toBeGreaterThan(0);
+    expect(tuned.filter((row) => row['winner'])).toHaveLength(keys.size);
+    expect(tuned.some((row) => String(row['variant']).includes('f16'))).toBe(false);
+  });
+
+  it('backbone: in a process of its own', async () => {
+    const report = await run('backbone');
+    expectReport(report);
+    expect(report.rows).toHaveLength(2);
+    expect(report.summary).toEqual({});
+  });
+
+  it('ensemble: with and without double buffering', async () => {
+    const report = await run('ensemble');
+    expectReport(report);
+    expect(Object.keys(report.summary)).toEqual(['overheadRatio', 'deviceIdleShare']);
+    expect(report.rows).toHaveLength(4);
+  });
+
+  it('memory: peaks as planned, the same for every grid of several tiles', async () => {
+    const report = await run('memory');
+    expectReport(report);
+    const { peakBytes } = report.summary as { peakBytes: Record<string, number> };
+    expect(Object.keys(peakBytes)).toEqual(['1x1', '2x2', '3x3']);
+    expect(peakBytes['3x3']).toBe(peakBytes['2x2']);
+    for (const row of report.rows as Record<string, number>[]) {
+      expect(row['peakBytes']).toBeLessThanOrEqual(row['plannedBytes'] ?? 0);
+    }
+  });
+
+  it('stops when it is told to', async () => {
+    const controller = new AbortController();
+    controller.abort(new Error('stopped'));
+    await expect(run('kernels', { signal: controller.signal })).rejects.toThrow('stopped');
+  });
+});
+
+it('the brute force finds what the reference finds', async () => {
+  const [queries, bank] = [randomNumbers(5 * 8, 1), randomNumbers(40 * 8, 2)];
+  const force = startBruteForce(queries, bank, 8);
+  try {
+    expect(await force.run()).toBeGreaterThanOrEqual(0);
+    for (let query = 0; query < 5; query++) {
+      const { squares } = nearestReference(queries.subarray(query * 8, (query + 1) * 8), bank, 8);
+      expect(force.squares[query]).toBeCloseTo(Math.min(...squares), 5);
+    }
+  } finally {
+    await force.close();
+  }
+});
