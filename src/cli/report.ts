@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, normalize, resolve } from 'node:path';
 import * as v from 'valibot';
 import type { Gpu } from '../engine/gpu.js';
 import type { Profiler } from '../engine/profiler.js';
@@ -51,7 +51,7 @@ export async function writeReport(source: ReportSource): Promise<string> {
   const notes = [...(source.notes ?? [])];
   const predicted = await predictWithoutLabels(source);
   const page = await renderReport({
-    title: basename(resolve(run)),
+    title: runTitle(run),
     date: new Date(),
     version: version(),
     configuration: ensemble.run.configuration,
@@ -76,6 +76,13 @@ export async function writeReport(source: ReportSource): Promise<string> {
   const path = join(folder, 'index.html');
   await writeFileAtomic(path, page);
   return path;
+}
+
+/** A run's folder as it was typed, or with its parent where that says nothing or too much. */
+function runTitle(run: string): string {
+  if (!isAbsolute(run) && !run.startsWith('.')) return normalize(run);
+  const path = resolve(run);
+  return join(basename(dirname(path)), basename(path));
 }
 
 /** Images predicted for a report where nothing was evaluated. */

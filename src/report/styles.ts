@@ -72,7 +72,7 @@ figure { margin: 0; min-width: 0; }
 figcaption { font-size: 0.875rem; color: var(--muted); margin-top: 0.35rem; }
 figure > h3 { margin-bottom: 0.4rem; }
 .plot-figure { margin-top: 1rem; }
-.columns .plot-figure { margin-top: 0; }
+.columns .plot-figure { margin-top: 0; max-width: 30rem; }
 svg.plot { display: block; width: 100%; height: auto; color: var(--text); }
 svg.plot text, svg.plot tspan { white-space: pre; }
 .for-narrow { display: none; }
