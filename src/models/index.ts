@@ -1,11 +1,13 @@
 import { TilesightError } from '../engine/errors.js';
 import type { ModelDefinition } from './definition.js';
 import { fastflow } from './fastflow.js';
+import { reverseDistillation } from './reverse-distillation.js';
+import { stfpm } from './stfpm.js';
 import { padim } from './padim.js';
 import { patchcore } from './patchcore.js';
 
 /** The anomaly models, the default first. */
-export const modelDefinitions: readonly ModelDefinition[] = [padim, patchcore, fastflow];
+export const modelDefinitions: readonly ModelDefinition[] = [padim, patchcore, fastflow, reverseDistillation, stfpm];
 
 /** The model of a name. */
 export function modelDefinition(name: string): ModelDefinition {
