@@ -4,7 +4,8 @@ import { gradients } from '../../src/engine/gradients.js';
 import { Graph } from '../../src/engine/graph.js';
 import { compile } from '../../src/engine/plan.js';
 import { Profiler } from '../../src/engine/profiler.js';
-import { floatToHalf, halfToFloat, ParameterPool, Program } from '../../src/engine/program.js';
+import { floatToHalf, halfToFloat } from '../../src/engine/encoding.js';
+import { ParameterPool, Program } from '../../src/engine/program.js';
 import { add, affine, multiply, subtract } from '../../src/kernels/elementwise.js';
 import { testGpu } from '../gpu.js';
 
