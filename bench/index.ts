@@ -5,13 +5,14 @@ import { benchBackbone } from './backbone.js';
 import { benchEnsemble } from './ensemble.js';
 import { benchKernels } from './kernels.js';
 import { benchMemory } from './memory.js';
+import { benchTraining } from './training.js';
 
 export { benchTable } from './report.js';
 
 const benches: Readonly<Record<BenchOptions['what'], (gpu: Gpu, options: BenchOptions) => Promise<BenchReport>>> = {
   kernels: benchKernels,
   backbone: benchBackbone,
-  ensemble: benchEnsemble,
+  ensemble: (gpu, options) => (options.training ? benchTraining(gpu, options) : benchEnsemble(gpu, options)),
   memory: benchMemory,
 };
 

@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesOf } from '../prepare.js';
-import type { Engine, EngineName, NetworkJob } from './engine.js';
+import type { Engine, EngineName, NetworkJob, StackJob } from './engine.js';
 
 /** What the parent asks for. */
 export type Request =
-  | { readonly type: 'load'; readonly job: NetworkJob }
+  | { readonly type: 'load'; readonly job: NetworkJob | StackJob }
   | { readonly type: 'run' }
   | { readonly type: 'outputs'; readonly folder: string };
 

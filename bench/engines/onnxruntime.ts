@@ -34,7 +34,9 @@ export async function createOnnxRuntime(provider: 'webgpu' | 'wasm'): Promise<En
   let taps: readonly { readonly shape: readonly number[]; readonly onnx: string }[] = [];
   let last: Float32Array[] = [];
   return {
-    async load({ folder }) {
+    async load(job) {
+      if ('stack' in job) throw new Error('onnxruntime-web does not train');
+      const { folder } = job;
       await session?.release();
       const { prepared, image } = await readPrepared(folder);
       const [batch, height, width, channels] = prepared.inputShape;

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import type { Activation, Layer, Layers, Margin } from '../layers.js';
 import { peerFile, peersManifest } from '../peers.js';
 import { readLayers, readPrepared } from '../prepare.js';
-import { defineNavigator, type Engine } from './engine.js';
+import { defineNavigator, stackRate, type Engine, type StackJob } from './engine.js';
+import { stackInput, stackWeights } from './stack.js';
 
 /** As much of TensorFlow.js's interface as is used here. */
 export interface TfTensor {
@@ -30,7 +31,6 @@ export interface Tf {
   tensor(data: Float32Array, shape: readonly number[]): TfTensor;
   variable(initial: TfTensor): TfTensor;
   add(a: TfTensor, b: TfTensor): TfTensor;
-  sub(a: TfTensor, b: TfTensor): TfTensor;
   square(x: TfTensor): TfTensor;
   mean(x: TfTensor): TfTensor;
   relu(x: TfTensor): TfTensor;
@@ -67,18 +67,30 @@ export async function openTensorflow(backend: 'webgpu' | 'wasm'): Promise<Tf> {
 export async function createTensorflow(backend: 'webgpu' | 'wasm'): Promise<Engine> {
   const tf = await openTensorflow(backend);
   let network: LoadedNetwork | undefined;
+  let step: (() => Promise<Float32Array>) | undefined;
   let image: Float32Array = new Float32Array();
   let last: Float32Array[] = [];
   return {
-    async load({ folder }) {
+    async load(job) {
       for (const { filter, bias } of network?.weights.values() ?? []) {
         filter.dispose();
         bias.dispose();
       }
+      network = undefined;
+      step = undefined;
+      if ('stack' in job) {
+        step = createStack(tf, job);
+        return;
+      }
+      const { folder } = job;
       image = (await readPrepared(folder)).image;
       network = loadLayers(tf, await readLayers(folder));
     },
     async run() {
+      if (step) {
+        last = [await step()];
+        return;
+      }
       if (!network) throw new Error('no network is loaded');
       const { layers } = network;
       const taps = tf.tidy(() => forward(tf, network ?? missing(), tf.tensor(image, layers.inputShape)));
@@ -86,6 +98,33 @@ export async function createTensorflow(backend: 'webgpu' | 'wasm'): Promise<Engi
       for (const tap of taps) tap.dispose();
     },
     outputs: () => Promise.resolve(last),
+  };
+}
+
+/** The training step of a stack: uploads the batch, gives the loss. */
+function createStack(tf: Tf, job: StackJob): () => Promise<Float32Array> {
+  const { batch, size, channels } = job;
+  const layers = stackWeights(job).map(({ shape, data }) => ({
+    weight: tf.variable(tf.tensor(data, shape)),
+    bias: tf.variable(tf.tensor(new Float32Array(channels), [channels])),
+  }));
+  const optimizer = tf.train.adam(stackRate);
+  const input = stackInput(job);
+  return async () => {
+    const x = tf.tensor(input, [batch, size, size, channels]);
+    const forward = (): TfTensor =>
+      tf.mean(
+        tf.square(
+          layers.reduce((value, { weight, bias }) => tf.relu(tf.add(tf.conv2d(value, weight, 1, 'same'), bias)), x),
+        ),
+      );
+    const variables = layers.flatMap(({ weight, bias }) => [weight, bias]);
+    const loss = optimizer.minimize(forward, true, variables);
+    if (!loss) throw new Error('no loss came back');
+    const value = await loss.data();
+    loss.dispose();
+    x.dispose();
+    return value;
   };
 }
 

@@ -5,7 +5,8 @@ import { elementCount } from '../../src/engine/tensor.js';
 import { loadTuning } from '../../src/node/tuning.js';
 import { openGpu } from '../../src/node/gpu.js';
 import { readBackbone, readPrepared, tapNames } from '../prepare.js';
-import type { Engine } from './engine.js';
+import { stackRate, type Engine } from './engine.js';
+import { appendStack, stackInput } from './stack.js';
 
 /** Our own engine, as `predict` uses it: variants by the adapter's tuning table where there is one. */
 export async function createTilesight(): Promise<Engine> {
@@ -13,10 +14,22 @@ export async function createTilesight(): Promise<Engine> {
   const tuning = await loadTuning(gpu);
   let program: Program | undefined;
   let image: { tensor: Tensor; data: Float32Array } | undefined;
+  let rate: Tensor | undefined;
   let taps: { tensor: Tensor; data: Float32Array<ArrayBuffer> }[] = [];
   return {
-    async load({ folder, kernels }) {
+    async load(job) {
       program?.destroy();
+      if ('stack' in job) {
+        const stack = appendStack(job);
+        const plan = compile(stack.step.graph, { adapter: gpu.profile, ...(tuning && { tuning }) });
+        program = await Program.create(gpu, plan);
+        image = { tensor: stack.input, data: stackInput(job) };
+        rate = stack.step.rate;
+        taps = [{ tensor: stack.step.loss, data: new Float32Array(1) }];
+        return;
+      }
+      const { folder, kernels } = job;
+      rate = undefined;
       const { prepared, image: data } = await readPrepared(folder);
       const backbone = await readBackbone(folder, prepared.network);
       const graph = new Graph(prepared.network);
@@ -32,6 +45,7 @@ export async function createTilesight(): Promise<Engine> {
     async run() {
       if (!program || !image) throw new Error('no network is loaded');
       await program.write(0, image.tensor, image.data);
+      if (rate) await program.write(0, rate, Float32Array.of(stackRate));
       program.run(0);
       for (const tap of taps) await program.read(0, tap.tensor, tap.data);
     },

@@ -77,6 +77,15 @@ describe('bench', () => {
     expect(report.rows).toHaveLength(4);
   });
 
+  it('ensemble --training: a step of a model and of a stack of convolutions', async () => {
+    const report = await run('ensemble', { training: true });
+    expectReport(report);
+    const [model, stack] = report.rows as Record<string, unknown>[];
+    expect(model?.['imagesPerSecond']).toBeGreaterThan(0);
+    expect(stack?.['engine']).toBe('tilesight');
+    expect(stack?.['firstLoss']).toBeGreaterThan(0);
+  });
+
   it('memory: peaks as planned, the same for every grid of several tiles', async () => {
     const report = await run('memory');
     expectReport(report);
