@@ -45,6 +45,11 @@ function familyOf({ backbone, tile }: ModelSetting): ResnetFamily {
   return family;
 }
 
+/** Channels inside the blocks of layer1. */
+function basePlanes(shallow: Tensor, family: ResnetFamily): number {
+  return (shallow.shape[3] ?? 0) / (family.bottleneck ? 4 : 1);
+}
+
 /** The one-class bottleneck embedding: three layers brought to the size of the deepest, joined, and halved once more. */
 function bottleneck(network: Network, features: readonly Tensor[], family: ResnetFamily): Tensor {
   const { graph } = network;
@@ -59,19 +64,23 @@ function bottleneck(network: Network, features: readonly Tensor[], family: Resne
     deep,
   ]);
   let x = joined;
-  // The base width stays 64 even for the wide network.
+  // As wide as layer4 of the plain network, even for the wide one.
   for (let block = 0; block < (family.bottleneck ? 3 : 2); block++) {
     const scale = block === 0 ? 'halve' : 'keep';
-    x = residualBlock(network, x, `bottleneck.${block}`, { bottleneck: family.bottleneck, planes: 512, scale });
+    x = residualBlock(network, x, `bottleneck.${block}`, {
+      bottleneck: family.bottleneck,
+      planes: 8 * basePlanes(shallow, family),
+      scale,
+    });
   }
   return x;
 }
 
 /** What the decoder makes of the embedding: the teacher's layers again, shallowest first. */
-function decoder(network: Network, embedding: Tensor, family: ResnetFamily): Tensor[] {
+function decoder(network: Network, embedding: Tensor, family: ResnetFamily, base: number): Tensor[] {
   const outputs: Tensor[] = [];
   let x = embedding;
-  for (const [index, planes] of [256, 128, 64].entries()) {
+  for (const [index, planes] of [4 * base, 2 * base, base].entries()) {
     // The deepest stage mirrors layer1's number of blocks.
     for (let block = 0; block < (family.blocks[index] ?? 0); block++) {
       const scale = block === 0 ? 'double' : 'keep';
@@ -84,7 +93,9 @@ function decoder(network: Network, embedding: Tensor, family: ResnetFamily): Ten
 
 function reconstructions(network: Network, features: readonly Tensor[], setting: ModelSetting): Tensor[] {
   const family = familyOf(setting);
-  return decoder(network, bottleneck(network, features, family), family);
+  const [shallow] = features;
+  if (!shallow) throw new Error('Reverse Distillation wants three layers of its teacher');
+  return decoder(network, bottleneck(network, features, family), family, basePlanes(shallow, family));
 }
 
 /** Mean of 1 − cosine between the features of each image, flattened. */

@@ -34,12 +34,12 @@ function familyOf({ backbone }: ModelSetting): ResnetFamily {
 }
 
 /** The student: a ResNet up to layer3 with first weights of its own, and its three layers. */
-function student(network: Network, image: Tensor, family: ResnetFamily): Tensor[] {
+function student(network: Network, image: Tensor, family: ResnetFamily, base: number): Tensor[] {
   const { graph } = network;
-  let x = relu(graph, convolutionNorm(network, image, 'stem', 64, { kernel: 7, stride: 2 }));
+  let x = relu(graph, convolutionNorm(network, image, 'stem', base, { kernel: 7, stride: 2 }));
   x = pool2d(graph, x, { mode: 'max', kernel: 3, stride: 2, padding: 1 });
   return layers.map((layer, index) => {
-    const planes = 64 * 2 ** index;
+    const planes = base * 2 ** index;
     for (let block = 0; block < (family.blocks[index] ?? 0); block++) {
       const scale = index > 0 && block === 0 ? 'halve' : 'keep';
       x = residualBlock(network, x, `${layer}.${block}`, { ...family, planes, scale });
@@ -53,7 +53,9 @@ function differences(network: Network, features: readonly Tensor[], setting: Mod
   const { graph } = network;
   const [image, ...teacher] = features;
   if (!image) throw new Error('STFPM wants the image');
-  return student(network, image, familyOf(setting)).map((layer, index) => {
+  const family = familyOf(setting);
+  const base = (teacher[0]?.shape[3] ?? 0) / (family.bottleneck ? 4 : 1);
+  return student(network, image, family, base).map((layer, index) => {
     const taught = teacher[index];
     if (!taught) throw new Error('STFPM wants three layers of its teacher');
     return subtract(graph, l2Normalize(graph, taught), l2Normalize(graph, layer));

@@ -235,7 +235,7 @@ class TrainingRun {
     if (!checkpoint) return;
     await this.#settleAll();
     const tensors = new Map<string, HostTensor>();
-    for (const name of this.#stateNames()) tensors.set(name, await this.programs.state.read(name));
+    for (const name of this.#stateNames()) tensors.set(name, await this.#readFinite(name));
     const list = (values: readonly number[]): HostTensor => ({
       shape: [values.length],
       data: Float32Array.from(values),
@@ -248,16 +248,16 @@ class TrainingRun {
 
   async #parameters(): Promise<NamedTensors> {
     const parameters = new Map<string, HostTensor>();
-    for (const { name } of this.plans.declared) {
-      const tensor = await this.programs.state.read(name);
-      if (!tensor.data.every(Number.isFinite)) {
-        throw new TilesightError(
-          'numbers',
-          `${this.model}: ${name} is not finite after training: lower --${this.model}.learning-rate`,
-        );
-      }
-      parameters.set(name, tensor);
-    }
+    for (const { name } of this.plans.declared) parameters.set(name, await this.#readFinite(name));
     return parameters;
+  }
+
+  async #readFinite(name: string): Promise<HostTensor> {
+    const tensor = await this.programs.state.read(name);
+    if (tensor.data.every(Number.isFinite)) return tensor;
+    throw new TilesightError(
+      'numbers',
+      `${this.model}: ${name} is not finite after step ${this.#losses.length}: lower --${this.model}.learning-rate`,
+    );
   }
 }

@@ -23,7 +23,11 @@ export function convolutionNorm(
 /** Transposed 2×2 convolution of stride 2 without bias, batch norm: doubles the resolution. */
 function upsampleNorm(network: Network, x: Tensor, name: string, outChannels: number): Tensor {
   const inChannels = x.shape.at(-1) ?? 0;
-  const weight = network.parameter(`${name}.conv.weight`, [2, 2, outChannels, inChannels], uniformFanIn(4 * outChannels));
+  const weight = network.parameter(
+    `${name}.conv.weight`,
+    [2, 2, outChannels, inChannels],
+    uniformFanIn(4 * outChannels),
+  );
   return batchNormLayer(network, convTranspose2d(network.graph, x, weight, { stride: 2 }), `${name}.norm`);
 }
 

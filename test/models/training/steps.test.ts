@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import type { NamedTensors } from '../../../src/engine/tensor.js';
+import type { AnomalyModel } from '../../../src/models/anomaly-model.js';
+import { completeOptions, type ModelDefinition } from '../../../src/models/definition.js';
+import { fastflow } from '../../../src/models/fastflow.js';
+import { reverseDistillation } from '../../../src/models/reverse-distillation.js';
+import { stfpm } from '../../../src/models/stfpm.js';
+import { batchImages } from '../../../src/models/training/batches.js';
+import { permutation } from '../../../src/models/training/random.js';
+import { testGpu } from '../../gpu.js';
+import {
+  fastflowLoss64,
+  reverseDistillationLoss64,
+  stfpmLoss64,
+  type ReferenceLoss,
+} from '../../reference/trained-models.js';
+import type { HostTensor } from '../../../src/engine/tensor.js';
+import { fit, frozenFeatures, noiseTiles, tinyBackbone, tinySetting } from './tiny.js';
+
+const batch = 3;
+
+const model = (definition: ModelDefinition, options: Record<string, number | string>): AnomalyModel =>
+  definition.create(completeOptions(definition, { 'checkpoint-steps': 1, ...options }));
+
+function values(tensors: NamedTensors | undefined, name: string): Float32Array {
+  const found = tensors?.get(name);
+  if (!found) throw new Error(`no tensor ${name}`);
+  return found.data;
+}
+
+/** Gradients that an update was made of, recovered from the optimiser's state before and after a step. */
+type Recover = (before: NamedTensors, after: NamedTensors, name: string, index: number) => number;
+
+const adamGradient =
+  (beta1: number): Recover =>
+  (before, after, name, index) => {
+    const [old, now] = [before, after].map((state) => values(state, `optimizer.0.${name}`)[index] ?? NaN);
+    return ((now ?? NaN) - beta1 * (old ?? NaN)) / (1 - beta1);
+  };
+
+const sgdGradient: Recover = (before, after, name, index) => {
+  const [old, now] = [before, after].map((state) => values(state, `optimizer.0.${name}`)[index] ?? NaN);
+  return (now ?? NaN) - 0.9 * (old ?? NaN);
+};
+
+/** Trains some steps and holds each against the f64 reference, from the device's own state before the step. */
+async function expectSteps(
+  trained: AnomalyModel,
+  side: number,
+  backbone: ReturnType<typeof tinyBackbone>,
+  weightDecay: number,
+  recover: Recover,
+  reference: (state: NamedTensors, features: readonly HostTensor[]) => ReferenceLoss,
+  tolerance: number,
+): Promise<void> {
+  const gpu = await testGpu();
+  const setting = tinySetting(gpu, backbone, side, batch);
+  const tiles = noiseTiles(5, side);
+  const planned = trained.planFit(setting).peakBytes;
+  const { position, checkpoints, peakBytes } = await fit(gpu, trained, setting, { tiles });
+  // The windows of transfers, which are allocated once a device, are planned by the ensemble.
+  expect([0, 1, 2, 3].map((windows) => planned + windows * 2 * 2 ** 20)).toContain(peakBytes);
+  expect(checkpoints.length).toBeGreaterThanOrEqual(2);
+  for (let step = 1; step < checkpoints.length; step++) {
+    const [before, after] = [checkpoints[step - 1], checkpoints[step]];
+    if (!before || !after) throw new Error('no checkpoint');
+    const images = batchImages(step, batch, tiles.count, setting.seed);
+    const features = await frozenFeatures(gpu, trained, setting, tiles, images);
+    const { loss, gradients } = reference(before, features);
+    expect(Math.abs((position.losses?.[step] ?? NaN) - loss)).toBeLessThan(1e-5 * Math.max(1, Math.abs(loss)));
+    const largest = Math.max(...[...gradients.values()].flatMap((gradient) => [...gradient].map(Math.abs)));
+    for (const [name, gradient] of gradients) {
+      const parameter = values(before, name);
+      gradient.forEach((wanted, index) => {
+        const got = recover(before, after, name, index) - weightDecay * (parameter[index] ?? NaN);
+        const error = Math.abs(got - wanted);
+        if (!(error <= tolerance * largest)) {
+          expect.fail(`step ${step}, gradient of ${name}[${index}]: got ${got}, want ${wanted}`);
+        }
+      });
+    }
+  }
+}
+
+describe('training steps against the f64 reference', () => {
+  for (const kernels of ['3x3', 'alternating']) {
+    it(`FastFlow, ${kernels}`, async () => {
+      const trained = model(fastflow, { 'flow-steps': 2, steps: 4, kernels });
+      await expectSteps(
+        trained,
+        32,
+        tinyBackbone([6, 4, 8]),
+        1e-5,
+        adamGradient(0.9),
+        (state, features) =>
+          fastflowLoss64(
+            state,
+            features,
+            2,
+            (layer, step) => permutation([6, 4, 8][Number(layer.slice(-1)) - 1] ?? 0, 7, `${layer}.step${step}`),
+            (step) => (kernels === 'alternating' && step % 2 === 1 ? 1 : 3),
+          ),
+        1e-5,
+      );
+    });
+  }
+
+  it('STFPM', async () => {
+    await expectSteps(
+      model(stfpm, { steps: 4 }),
+      32,
+      tinyBackbone([4, 8, 16]),
+      1e-4,
+      sgdGradient,
+      (state, features) => stfpmLoss64(state, features, { bottleneck: false, blocks: [2, 2, 2] }),
+      1e-4,
+    );
+  });
+
+  for (const loss of ['pixel', 'image'] as const) {
+    it(`Reverse Distillation, a cosine ${loss === 'pixel' ? 'a pixel' : 'an image'}`, async () => {
+      await expectSteps(
+        model(reverseDistillation, { steps: 3, loss }),
+        64,
+        tinyBackbone([4, 8, 16]),
+        0,
+        adamGradient(0.5),
+        (state, features) => reverseDistillationLoss64(state, features, { bottleneck: false, blocks: [2, 2, 2] }, loss),
+        1e-4,
+      );
+    });
+  }
+
+  it('Reverse Distillation with bottlenecks', async () => {
+    await expectSteps(
+      model(reverseDistillation, { steps: 3 }),
+      64,
+      tinyBackbone([4, 8, 16], 'resnet50'),
+      0,
+      adamGradient(0.5),
+      (state, features) => reverseDistillationLoss64(state, features, { bottleneck: true, blocks: [3, 4, 6] }, 'pixel'),
+      // Forty normalisations over a few pixels each amplify what rounding does.
+      1e-2,
+    );
+  });
+});
