@@ -193,26 +193,29 @@ export interface StageTime {
   readonly seconds: number;
 }
 
-/** Horizontal bars, the longest first, with the time at their ends. */
+/** Letters of a stage's name that fit across a plot. */
+const mostLetters = 50;
+
+/** Horizontal bars in the order given, each under its name and with its time at the end. */
 export function timePlot(description: string, stages: readonly StageTime[]): Markup {
-  const longest = Math.max(...stages.map(({ seconds }) => seconds), 1e-9);
-  const letters = Math.max(...stages.map(({ name }) => name.length));
+  const bars = stages.map(({ name, seconds }, row) => ({
+    row,
+    name: name.length > mostLetters ? `${name.slice(0, mostLetters - 1)}…` : name,
+    seconds,
+    time: formatSeconds(seconds),
+  }));
+  const longest = Math.max(...bars.map(({ seconds }) => seconds), 1e-9);
   return draw(description, {
-    height: 58 + 30 * stages.length,
-    marginTop: 8,
-    marginLeft: Math.min(230, 24 + letters * 7.4),
-    marginRight: 64,
+    height: 54 + 42 * bars.length,
+    marginTop: 4,
+    marginLeft: 16,
+    marginRight: 68,
     x: { label: 'seconds', grid: true, ticks: 4, domain: [0, longest] },
-    y: { label: null, domain: stages.map(({ name }) => name), tickSize: 0 },
+    y: { axis: null, domain: bars.map(({ row }) => row), padding: 0 },
     marks: [
-      Plot.barX(stages, { x: 'seconds', y: 'name', fill: colors.accent, insetTop: 3, insetBottom: 3 }),
-      Plot.text(stages, {
-        x: 'seconds',
-        y: 'name',
-        text: ({ seconds }: StageTime) => formatSeconds(seconds),
-        textAnchor: 'start',
-        dx: 6,
-      }),
+      Plot.barX(bars, { x: 'seconds', y: 'row', fill: colors.accent, insetTop: 22, insetBottom: 5 }),
+      Plot.text(bars, { x: 0, y: 'row', text: 'name', textAnchor: 'start', dx: 4, dy: -10 }),
+      Plot.text(bars, { x: 'seconds', y: 'row', text: 'time', textAnchor: 'start', dx: 6, dy: 9 }),
       Plot.ruleX([0]),
     ],
   });

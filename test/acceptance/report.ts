@@ -37,17 +37,20 @@ export async function run(): Promise<boolean> {
 
 function madeUpRuns(): Record<string, ReportInput> {
   const boards = madeUpBoards(12, 12, 384);
-  const spans: ReportInput['spans'] = ['conv2d 3x3 tiled', 'mahalanobis', 'resize2d', 'gather-channels'].flatMap(
-    (name, index) => [
-      { name, track: 'device', start: index, duration: 2e6 / (index + 1) },
-      {
-        name: ['decode', 'wait and read back', 'cut tiles', 'merge'][index] ?? '',
-        track: 'host',
-        start: index,
-        duration: 9e5,
-      },
-    ],
-  );
+  const spans: ReportInput['spans'] = [
+    'product/subgroup subgroup=8 rows=16 groups=1 and more of it',
+    'mahalanobis',
+    'resize2d',
+    'gather-channels',
+  ].flatMap((name, index) => [
+    { name, track: 'device', start: index, duration: 2e6 / (index + 1) },
+    {
+      name: ['decode', 'wait and read back', 'cut tiles', 'merge'][index] ?? '',
+      track: 'host',
+      start: index,
+      duration: 9e5,
+    },
+  ]);
   const long = `${'a-very-long-name-without-a-single-space'.repeat(4)}.png`;
   const unlabelled = boards.slice(0, 3).map((board) => ({
     ...board,
