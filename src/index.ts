@@ -1,38 +1,99 @@
+/// <reference types="@webgpu/types" preserve="true" />
 /**
- * Tilesight for any platform with WebGPU: the engine, the kernels, the anomaly models and the tiled ensemble. Nothing in
- * here needs Node; see `tilesight/node` for files, data sets and a device in Node.
+ * Tilesight for any platform with WebGPU: the engine, the anomaly models and the tiled ensemble. Nothing in here needs
+ * Node; see `tilesight/node` for files, data sets and a device in Node, and `tilesight/operators` for the operators that
+ * graphs are made of.
+ *
+ * A page that uses a trained run needs {@link createGpu}, {@link fetchStorage}, {@link openEnsemble} and
+ * {@link createBrowserImages}. The rest is for training, planning, kernels and models of one's own.
  *
  * @packageDocumentation
  */
 export { TilesightError, type ErrorKind } from './engine/errors.js';
-export { createGpu, Gpu, type GpuOptions } from './engine/gpu.js';
-export { assumedAdapter, type AdapterProfile } from './engine/adapter.js';
-export { Accountant, formatBytes, parseBytes } from './engine/memory.js';
-export { Graph, type Dispatch, type Lowering, type Node, type Operator, type Tensor } from './engine/graph.js';
-export { foldWorkgroups, type Kernel } from './engine/kernel.js';
-export { compile, type Plan, type PlanOptions } from './engine/plan.js';
-export { ParameterPool, Program, type DeviceTensor } from './engine/program.js';
-export { chromeTrace, Profiler, summarise, type Span } from './engine/profiler.js';
-export { gradients } from './engine/gradients.js';
-export type { DType, HostTensor, NamedTensors, Shape } from './engine/tensor.js';
 
-export type { AnomalyModel, FitJob, Fitter, ModelSetting, TileSource } from './models/anomaly-model.js';
-export type { ModelDefinition, ModelOption, ModelOptions } from './models/definition.js';
-export { modelDefinition, modelDefinitions } from './models/index.js';
-export { backboneNames, createBackbone } from './models/backbones/index.js';
-export { backboneFeatures, type Backbone } from './models/backbones/backbone.js';
-export { readBackboneWeights, type BackboneWeights } from './models/weights/network-weights.js';
-export { decodeSafetensors, encodeSafetensors } from './models/weights/safetensors.js';
+// The device and its memory
+export { createGpu, Gpu, type DeviceBuffer, type GpuCounters, type GpuOptions } from './engine/gpu.js';
+export { assumedAdapter, type AdapterClass, type AdapterProfile, type PlanningLimits } from './engine/adapter.js';
+export { Accountant, formatBytes, type MemorySample } from './engine/memory.js';
 
+// Using an ensemble
+export { openEnsemble, type OpenEnsembleOptions } from './ensemble/open-ensemble.js';
 export { TiledEnsemble, type LoadOptions, type Prediction } from './ensemble/ensemble.js';
-export { trainEnsemble, type TrainOptions, type TrainResult } from './ensemble/train.js';
-export { evaluateEnsemble, type Evaluation } from './ensemble/evaluate.js';
-export { planEnsemble, type EnsemblePlan, type PlanRequest } from './ensemble/planning.js';
+export type { PredictionInput } from './ensemble/predict.js';
+export type { DefectBox } from './ensemble/boxes.js';
+export type { ImageScores } from './ensemble/scores.js';
 export { Run, type RunStorage } from './ensemble/run.js';
-export type { RunConfiguration } from './ensemble/configuration.js';
-export { tileGrid, cutTile, type TileGrid } from './ensemble/tiling.js';
-
-export type { Dataset, ImageReader, ImageSize, Mask, RgbImage, Sample, ScoreMap } from './data/image.js';
-export { generateSample, writeSynthetic } from './data/synthetic.js';
+export { fetchStorage, type FetchStorageOptions } from './ensemble/fetch-storage.js';
+export { createBrowserImages, type BrowserImages, type BrowserImagesOptions } from './data/browser-images.js';
 export { heatOverlay, type HeatScale } from './report/heat-map.js';
 export { heatScale } from './report/heat-scale.js';
+export type { Dataset, ImageReader, ImageSize, ImageWriter, Mask, RgbImage, Sample, ScoreMap } from './data/image.js';
+
+// Training and evaluating an ensemble
+export { planEnsemble, type EnsemblePlan, type PlanRequest } from './ensemble/planning.js';
+export type { RunConfiguration, ValidationRule } from './ensemble/configuration.js';
+export { trainEnsemble, type TrainOptions, type TrainResult } from './ensemble/train.js';
+export type { EnsembleProgress, FitReport } from './ensemble/fit.js';
+export type { Alignment } from './ensemble/alignment.js';
+export type { SpillFile } from './ensemble/image-store.js';
+export type { EnsembleStatistics } from './ensemble/statistics.js';
+export { evaluateEnsemble, type EvaluatedImage, type Evaluation } from './ensemble/evaluate.js';
+export type { ImageMetrics, PixelMetrics } from './metrics/summary.js';
+export type { Curve } from './metrics/curves.js';
+export { tileGrid, type TileGrid, type TileGridOptions } from './ensemble/tiling.js';
+export { generateSample, type DefectKind, type SampleOptions, type SyntheticSample } from './data/synthetic.js';
+
+// Models and backbones
+export { modelDefinition, modelDefinitions } from './models/index.js';
+export type { ModelDefinition, ModelOption, ModelOptions } from './models/definition.js';
+export type {
+  AnomalyModel,
+  CheckpointStore,
+  FitContext,
+  FitJob,
+  FitPlan,
+  FitProgress,
+  FittedPosition,
+  Fitter,
+  HeadOutputs,
+  ModelSetting,
+  TileSize,
+  TileSource,
+} from './models/anomaly-model.js';
+export { backboneNames, createBackbone } from './models/backbones/index.js';
+export { backboneFeatures, type Backbone, type BackboneLayer } from './models/backbones/backbone.js';
+export {
+  readBackboneWeights,
+  type BackboneWeights,
+  type NetworkName,
+  type NetworkVariant,
+  type Preprocessing,
+} from './models/weights/network-weights.js';
+export { decodeSafetensors, encodeSafetensors } from './models/weights/safetensors.js';
+
+// The engine, for operators and models of one's own
+export {
+  Graph,
+  type BufferView,
+  type Dispatch,
+  type Lowering,
+  type Node,
+  type Operator,
+  type Tensor,
+  type TensorKind,
+  type Variant,
+} from './engine/graph.js';
+export { foldWorkgroups, type Kernel } from './engine/kernel.js';
+export {
+  compile,
+  type Plan,
+  type PlanBytes,
+  type PlannedBuffer,
+  type PlanOptions,
+  type Step,
+  type VariantTable,
+} from './engine/plan.js';
+export { ParameterPool, Program, type DeviceTensor, type ProgramOptions } from './engine/program.js';
+export { gradients } from './engine/gradients.js';
+export { chromeTrace, Profiler, summarise, type Span } from './engine/profiler.js';
+export type { DType, HostTensor, NamedTensors, Shape } from './engine/tensor.js';

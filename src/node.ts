@@ -2,21 +2,28 @@
  * Tilesight in Node: everything of `tilesight`, and what needs Node: a device through Dawn, files, data sets, weights,
  * training into and prediction from a run folder.
  *
+ * {@link train} and {@link openRun} are all that most programs need.
+ *
  * @packageDocumentation
  */
 export * from './index.js';
-export { openGpu, type OpenGpuOptions } from './node/gpu.js';
-export { createNodeImages, nodeImages } from './node/images.js';
-export { openDataset } from './node/datasets.js';
-export { loadBackbone, type LoadedBackbone } from './node/backbone.js';
-export { folderStorage } from './node/run-storage.js';
-export { getWeights } from './node/weights-cache.js';
-export { residentMemory } from './node/peak-memory.js';
-export { openRun, type OpenedRun, type OpenRunOptions } from './node/open-run.js';
 export {
   train,
   defaultTraining,
+  type PredictionObserver,
+  type RunHooks,
   type RunSummary,
   type TrainingOptions,
   type TrainingOutcome,
 } from './node/training.js';
+export type { DataOptions, EnsembleOptions, Hooks, StageOptions } from './node/setup.js';
+export { openRun, type OpenedRun, type OpenRunOptions, type RunLog } from './node/open-run.js';
+export { openGpu, type OpenGpuOptions } from './node/gpu.js';
+export { createNodeImages, nodeImages, type NodeImagesOptions } from './node/images.js';
+export { openDataset } from './node/datasets.js';
+export type { DatasetOptions } from './data/layouts/detect.js';
+export type { LoadedDataset } from './data/layouts/layout.js';
+export type { Splits } from './data/splits.js';
+export { loadBackbone, type LoadedBackbone } from './node/backbone.js';
+export { getWeights, type CachedWeights, type GetWeightsOptions } from './node/weights-cache.js';
+export { folderStorage } from './node/run-storage.js';

@@ -3,7 +3,7 @@ import { TilesightError } from '../engine/errors.js';
 import type { Backbone } from '../models/backbones/backbone.js';
 import { backboneNames, createBackbone } from '../models/backbones/index.js';
 import { readBackboneWeights, type BackboneWeights, type NetworkName } from '../models/weights/network-weights.js';
-import { embeddedMobilenetV2, embeddedMobilenetV2Sha256 } from './embedded-weights.js';
+import { embeddedMobilenetV2, embeddedMobilenetV2Path, embeddedMobilenetV2Sha256 } from './embedded-weights.js';
 import { fileProblem, sha256 } from './files.js';
 import { findWeights } from './weights-cache.js';
 
@@ -14,6 +14,8 @@ export const defaultBackbone: NetworkName = 'mobilenet-v2';
 export interface LoadedBackbone {
   readonly backbone: Backbone;
   readonly sha256: string;
+  /** The safetensors file on the disk: what a browser must be served to open runs of this backbone. */
+  readonly file: string;
 }
 
 /** The name as one that there is a graph for. */
@@ -34,7 +36,8 @@ export async function loadBackbone(name: string | undefined, file: string | unde
     const cached = await findWeights(network);
     if (cached) return load(network, cached.path);
     if (network === defaultBackbone) {
-      return { backbone: createBackbone(network, await embeddedMobilenetV2()), sha256: embeddedMobilenetV2Sha256 };
+      const backbone = createBackbone(network, await embeddedMobilenetV2());
+      return { backbone, sha256: embeddedMobilenetV2Sha256, file: embeddedMobilenetV2Path() };
     }
     throw new TilesightError(
       'input',
@@ -59,5 +62,5 @@ async function load(wanted: NetworkName | undefined, file: string): Promise<Load
       `${file}: no known network's weights: name it with --backbone (${backboneNames.join(', ')})`,
     );
   }
-  return { backbone: createBackbone(network, weights), sha256: sha256(bytes) };
+  return { backbone: createBackbone(network, weights), sha256: sha256(bytes), file };
 }

@@ -127,7 +127,7 @@ export async function ownImageSize(splits: Splits, reader: ImageReader): Promise
 export interface ChosenModel {
   readonly model: AnomalyModel;
   readonly modelOptions: ModelOptions;
-  readonly loaded: LoadedBackbone;
+  readonly loaded: Omit<LoadedBackbone, 'file'>;
 }
 
 /** The model and backbone that the options name. `planning` leaves weights out where none are given. */
