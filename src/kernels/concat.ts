@@ -16,13 +16,14 @@ interface Block {
 function copyBlock(lowering: Lowering, from: Tensor, to: Tensor, block: Block): void {
   const { rows, ...counts } = block;
   const packed = packing(...Object.values(counts));
+  const items = lowering.adapter.class === 'hardware' ? 1 : 4;
   const parameters = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, count / packed.width]));
   lowering.dispatch({
-    kernel: { name: `copy-block/${packed.suffix}`, source, aliases: packed.aliases },
+    kernel: { name: `copy-block/${packed.suffix}`, source, constants: { ITEMS: items }, aliases: packed.aliases },
     bindings: [from, to],
     parameters: { rows, ...parameters },
     workgroups: foldWorkgroups(
-      Math.ceil((rows * block.length) / packed.width / 64),
+      Math.ceil((rows * block.length) / packed.width / items / 64),
       lowering.adapter.limits.maxComputeWorkgroupsPerDimension,
     ),
   });

@@ -1,5 +1,6 @@
 // Copies a block of columns from one row-major matrix into another: what concat and slice consist of.
-// Thread t copies Value t of the block, row by row.
+// Thread t copies the ITEMS Values of the block from ITEMS · t on, row by row: one division for all of them. ITEMS is 1 on
+// hardware, where neighbouring threads should touch neighbouring Values.
 
 struct Params {
   rows: u32,
@@ -11,6 +12,7 @@ struct Params {
 }
 
 alias Value = f32;
+const ITEMS: u32 = 1u;
 
 @group(0) @binding(0) var<storage, read> source: array<Value>;
 @group(0) @binding(1) var<storage, read_write> result: array<Value>;
@@ -18,10 +20,17 @@ alias Value = f32;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let index = (group.x + group.y * groups.x) * 64u + lane;
-  let row = index / params.length;
-  if (row >= params.rows) { return; }
-  let column = index - row * params.length;
-  result[row * params.targetStride + params.targetOffset + column] =
-    source[row * params.sourceStride + params.sourceOffset + column];
+  let first = ((group.x + group.y * groups.x) * 64u + lane) * ITEMS;
+  var row = first / params.length;
+  var column = first - row * params.length;
+  for (var item = 0u; item < ITEMS; item++) {
+    if (row >= params.rows) { return; }
+    result[row * params.targetStride + params.targetOffset + column] =
+      source[row * params.sourceStride + params.sourceOffset + column];
+    column += 1u;
+    if (column == params.length) {
+      column = 0u;
+      row += 1u;
+    }
+  }
 }

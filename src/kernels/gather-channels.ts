@@ -11,6 +11,9 @@ interface GatherAttributes {
 /** A table entry that no image has as a channel. */
 const none = 2 ** 24;
 
+/** Neighbouring pixels that a thread computes. */
+const pixelsOfThread = 4;
+
 function gather(
   lowering: Lowering,
   bindings: readonly [Tensor, Tensor, Tensor],
@@ -22,7 +25,7 @@ function gather(
     kernel: {
       name: `gather-channels/${work.slots}${work.scatter ? '-scatter' : ''}`,
       source,
-      constants: { SLOTS: work.slots, SCATTER: work.scatter },
+      constants: { SLOTS: work.slots, SCATTER: work.scatter, PIXELS: pixelsOfThread },
     },
     bindings,
     parameters: {
@@ -35,7 +38,7 @@ function gather(
       scaleY: nearestScale(input.height, out.height),
       scaleX: nearestScale(input.width, out.width),
     },
-    workgroups: [Math.ceil((out.width * work.picked) / 64), out.height, out.batch],
+    workgroups: [Math.ceil((Math.ceil(out.width / pixelsOfThread) * work.picked) / 64), out.height, out.batch],
   });
 }
 

@@ -35,8 +35,8 @@ interface ResizeVariant extends Variant {
   readonly lower: (resize: Resize) => void;
 }
 
-/** Output rows that a thread of the faster variants computes. */
-const rowsOfThread = 8;
+/** Output rows that a thread of the faster variants computes: on hardware fewer, so that small maps still make enough threads. */
+const rowsOfThread = (lowering: Lowering): number => (lowering.adapter.class === 'hardware' ? 2 : 8);
 
 /** The ways to resize by interpolation, from the plainest to the fastest. */
 export const resize2dVariants: readonly ResizeVariant[] = [
@@ -67,14 +67,14 @@ function lowerRows({ lowering, input, result, shape, out, bilinear, parameters }
     kernel: {
       name: `resize2d/rows-${bilinear ? 'bilinear' : 'nearest'}-${packed.suffix}`,
       source: rowsSource,
-      constants: { BILINEAR: bilinear, ROWS: rowsOfThread },
+      constants: { BILINEAR: bilinear, ROWS: rowsOfThread(lowering) },
       aliases: packed.aliases,
     },
     bindings: [input, result],
     parameters: { ...parameters, channels: shape.channels / packed.width },
     workgroups: [
       Math.ceil((out.width * out.channels) / packed.width / 64),
-      Math.ceil(out.height / rowsOfThread),
+      Math.ceil(out.height / rowsOfThread(lowering)),
       out.batch,
     ],
     flops: resizeFlops(out, bilinear),
@@ -87,11 +87,11 @@ function lowerMap({ lowering, input, result, out, bilinear, parameters }: Resize
     kernel: {
       name: `resize2d/map-${bilinear ? 'bilinear' : 'nearest'}`,
       source: mapSource,
-      constants: { BILINEAR: bilinear, ROWS: rowsOfThread },
+      constants: { BILINEAR: bilinear, ROWS: rowsOfThread(lowering) },
     },
     bindings: [input, result],
     parameters: { ...parameters, outVectors },
-    workgroups: [Math.ceil(outVectors / 64), Math.ceil(out.height / rowsOfThread), out.batch],
+    workgroups: [Math.ceil(outVectors / 64), Math.ceil(out.height / rowsOfThread(lowering)), out.batch],
     flops: resizeFlops(out, bilinear),
   });
 }
