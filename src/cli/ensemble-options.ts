@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { TilesightError } from '../engine/errors.js';
-import { modelDefinitions } from '../models/index.js';
+import { modelDefinition, modelDefinitions } from '../models/index.js';
 import type { EnsembleOptions } from '../node/setup.js';
 import { numberBetween, parseKernels, parseMemory, parseSize, wholeNumber } from './values.js';
 
@@ -30,6 +30,9 @@ export function addEnsembleOptions(command: Command): Command {
     .option('--memory <bytes>', 'device memory that may be used, as 512MiB', parseMemory)
     .option('--shared', 'one model for all tile positions: for textures and parts without a fixed pose')
     .option('--kernel <op=variant>', 'force a kernel variant, as conv2d=winograd4 (repeatable)', parseKernels);
+  for (const { name, help } of shorthands) {
+    command.addOption(new Option(`--${name} <n>`, `${help}; short for the chosen model's own option`));
+  }
   for (const definition of modelDefinitions) {
     for (const option of definition.options) {
       const value = option.choices ? option.choices.join('|') : typeof option.default === 'number' ? 'n' : 'value';
@@ -111,6 +114,13 @@ export function addDataOptions(command: Command): Command {
     .option('--limit <n>', 'use the first n images of each split', wholeNumber(1));
 }
 
+/** Options that all models which train in steps have, and which may be given without the model's name. */
+const shorthands = [
+  { name: 'steps', help: 'optimiser steps a position' },
+  { name: 'epochs', help: 'passes over the training images, in place of steps' },
+  { name: 'learning-rate', help: 'learning rate of the optimiser' },
+] as const;
+
 /** The options that belong to the chosen model, without its name in front. */
 export function ownModelOptions(options: EnsembleOptions): Record<string, unknown> {
   const given: Record<string, unknown> = {};
@@ -127,6 +137,15 @@ export function ownModelOptions(options: EnsembleOptions): Record<string, unknow
       }
       given[name] = value;
     }
+  }
+  for (const { name } of shorthands) {
+    const value = (options as unknown as Record<string, unknown>)[new Option(`--${name} <v>`).attributeName()];
+    if (value === undefined) continue;
+    if (!modelDefinition(options.model).options.some((option) => option.name === name)) {
+      throw new TilesightError('usage', `--${name}: the model ${options.model} does not train in steps`);
+    }
+    given[name] ??= value;
+    if (name === 'epochs') given['steps'] ??= 0;
   }
   return given;
 }

@@ -53,6 +53,7 @@ describe('usage', () => {
       /--patchcore.ratio belongs to --model patchcore|unknown option/,
       ['plan', '--image-size', '256', '--patchcore.ratio', '0.1'],
     ],
+    [/--steps: the model padim does not train in steps/, ['plan', '--image-size', '256', '--steps', '5']],
     [/--padim.dimensions -1: it must be a whole number/, ['plan', '--image-size', '256', '--padim.dimensions', '-1']],
     [/tile size 300x300 is larger than the image size 256x256/i, ['plan', '--image-size', '256', '--tile-size', '300']],
     [
