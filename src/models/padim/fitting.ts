@@ -2,6 +2,7 @@ import { TilesightError } from '../../engine/errors.js';
 import { Graph, type Tensor } from '../../engine/graph.js';
 import { formatBytes } from '../../engine/memory.js';
 import { compile, type Plan } from '../../engine/plan.js';
+import type { Profiler } from '../../engine/profiler.js';
 import { ParameterPool, Program } from '../../engine/program.js';
 import { byteLength, type Shape } from '../../engine/tensor.js';
 import { choleskyInverse } from '../../kernels/cholesky/cholesky-inverse.js';
@@ -153,7 +154,7 @@ export async function createPadimFitter(
   return {
     fit: async (job) => {
       for (const tensor of [mean, comoment, seen]) statistics.clear(tensor.name);
-      await accumulate(programs.program, plans, setting, job);
+      await accumulate(programs.program, plans, setting, job, profiler);
       programs.finish.run(0, false);
       return download(statistics, plans.moments);
     },
@@ -162,7 +163,13 @@ export async function createPadimFitter(
 }
 
 /** Streams a position's tiles through the device: the next batch is read while the last one computes. */
-async function accumulate(program: Program, plans: FitPlans, setting: ModelSetting, job: FitJob): Promise<void> {
+async function accumulate(
+  program: Program,
+  plans: FitPlans,
+  setting: ModelSetting,
+  job: FitJob,
+  profiler: Profiler | undefined,
+): Promise<void> {
   const { tiles, signal, onProgress } = job;
   const { batch, tile } = setting;
   if (tiles.count < 1) throw new TilesightError('input', 'there is no training image to fit PaDiM on');
@@ -174,7 +181,9 @@ async function accumulate(program: Program, plans: FitPlans, setting: ModelSetti
     const images = pending[slot] ?? [];
     if (images.length === 0) return;
     pending[slot] = [];
+    const started = performance.now();
     const counts = await program.read(slot, plans.nonFinite);
+    profiler?.host('wait', started);
     images.forEach((image, index) => {
       const count = counts[index] ?? 0;
       if (count === 0) return;
@@ -191,7 +200,9 @@ async function accumulate(program: Program, plans: FitPlans, setting: ModelSetti
     const images = Array.from({ length: Math.min(batch, tiles.count - first) }, (_, index) => first + index);
     const target = pixels[slot];
     if (!target) throw new Error('no slot');
+    const started = performance.now();
     await tiles.read(images, target);
+    profiler?.host('read tiles', started);
     await settle(slot);
     await program.write(slot, plans.pixels, target);
     await program.write(slot, plans.valid, Float32Array.of(images.length));
