@@ -36,15 +36,23 @@ export { trainEnsemble, type TrainOptions, type TrainResult } from './ensemble/t
 export type { EnsembleProgress, FitReport } from './ensemble/fit.js';
 export type { Alignment } from './ensemble/alignment.js';
 export type { SpillFile } from './ensemble/image-store.js';
-export type { EnsembleStatistics } from './ensemble/statistics.js';
+export type { EnsembleStatistics, FittedStatistics } from './ensemble/statistics.js';
+export type { ScoreStatistics } from './ensemble/normalization.js';
+export type { Threshold, ThresholdRule } from './ensemble/thresholds.js';
 export { evaluateEnsemble, type EvaluatedImage, type Evaluation } from './ensemble/evaluate.js';
 export type { ImageMetrics, PixelMetrics } from './metrics/summary.js';
 export type { Curve } from './metrics/curves.js';
 export { tileGrid, type TileGrid, type TileGridOptions } from './ensemble/tiling.js';
-export { generateSample, type DefectKind, type SampleOptions, type SyntheticSample } from './data/synthetic.js';
+export {
+  defectKinds,
+  generateSample,
+  type DefectKind,
+  type SampleOptions,
+  type SyntheticSample,
+} from './data/synthetic.js';
 
 // Models and backbones
-export { modelDefinition, modelDefinitions } from './models/index.js';
+export { modelDefinition, modelDefinitions, registerModel } from './models/index.js';
 export type { ModelDefinition, ModelOption, ModelOptions } from './models/definition.js';
 export type {
   AnomalyModel,
@@ -71,6 +79,30 @@ export {
 } from './models/weights/network-weights.js';
 export { decodeSafetensors, encodeSafetensors } from './models/weights/safetensors.js';
 
+// Training of models of one's own
+export { trainedModel, type TrainedModelParts } from './models/training/trained-model.js';
+export {
+  batchNormLayer,
+  constant,
+  convolutionLayer,
+  declaringNetwork,
+  heNormal,
+  initialValues,
+  uniformFanIn,
+  type ConvolutionLayerOptions,
+  type Initial,
+  type Network,
+  type ParameterDeclaration,
+} from './models/training/network.js';
+export {
+  readTrainingOptions,
+  trainingOptions,
+  type TrainingOptions as ModelTraining,
+} from './models/training/options.js';
+export { compileTrainingStep, trainingStep, type TrainingPlan, type TrainingStep } from './models/training/step.js';
+export type { RandomNumbers } from './models/training/random.js';
+export type { AdamOptions, OptimizerOptions, SgdOptions } from './kernels/optimizers/optimizers.js';
+
 // The engine, for operators and models of one's own
 export {
   Graph,
@@ -95,5 +127,6 @@ export {
 } from './engine/plan.js';
 export { ParameterPool, Program, type DeviceTensor, type ProgramOptions } from './engine/program.js';
 export { gradients } from './engine/gradients.js';
+export { recomputeForward, type Recomputation } from './engine/recompute.js';
 export { chromeTrace, Profiler, summarise, type Span } from './engine/profiler.js';
 export type { DType, HostTensor, NamedTensors, Shape } from './engine/tensor.js';

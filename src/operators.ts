@@ -27,11 +27,13 @@ export {
   tanh,
 } from './kernels/elementwise.js';
 export { conv2d } from './kernels/conv2d/conv2d.js';
+export { convTranspose2d } from './kernels/conv2d/gradients/input.js';
 export type { Conv2dOptions, Padding } from './kernels/conv2d/shape.js';
 export { addBias } from './kernels/epilogue.js';
 export { batchNorm, type BatchNormParameters } from './kernels/batch-norm.js';
 export { batchNormTraining } from './kernels/batch-norm-training/batch-norm-training.js';
 export { layerNorm } from './kernels/layer-norm/layer-norm.js';
+export { affineCoupling, mixChannels } from './kernels/coupling/coupling.js';
 export { matmul, type MatmulOptions } from './kernels/matmul/matmul.js';
 export { pool2d, type Pool2dOptions } from './kernels/pool2d.js';
 export { resize2d, type Resize2dOptions } from './kernels/resize2d.js';
