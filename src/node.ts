@@ -19,6 +19,7 @@ export {
 export type { DataOptions, EnsembleOptions, Hooks, StageOptions } from './node/setup.js';
 export { openRun, type OpenedRun, type OpenRunOptions, type RunLog } from './node/open-run.js';
 export { openGpu, type OpenGpuOptions } from './node/gpu.js';
+export type { AdapterChoice, ApiOptions } from './node/adapter.js';
 export { createNodeImages, nodeImages, type NodeImagesOptions } from './node/images.js';
 export { openDataset } from './node/datasets.js';
 export type { DatasetOptions } from './data/layouts/detect.js';

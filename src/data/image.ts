@@ -61,5 +61,6 @@ export interface ImageReader {
 
 /** Writes an RGB image as PNG; implemented by `node/`. */
 export interface ImageWriter {
+  /** Writes a file whole or not at all. */
   writePng(path: string, image: RgbImage): Promise<void>;
 }

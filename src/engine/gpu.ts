@@ -37,6 +37,7 @@ const usefulFeatures = ['shader-f16', 'subgroups', 'timestamp-query', 'chromium-
 export interface DeviceBuffer {
   readonly buffer: GPUBuffer;
   readonly bytes: number;
+  /** Frees it, once. */
   destroy(): void;
 }
 
@@ -118,7 +119,7 @@ export class Gpu {
     };
   }
 
-  /** The compute pipeline of a kernel, compiled once per text. A compile error prints the line it is in. */
+  /** @internal The compute pipeline of a kernel, compiled once per text. A compile error prints the line it is in. */
   async pipeline(kernel: Kernel): Promise<CompiledKernel> {
     const text = kernelText(kernel);
     let compiled = this.#pipelines.get(text);

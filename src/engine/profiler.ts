@@ -44,7 +44,7 @@ export class Profiler {
     this.#timestamps = gpu.profile.features.has('timestamp-query');
   }
 
-  /** Encodes a program's steps with timestamps around them. */
+  /** @internal Encodes a program's steps with timestamps around them. */
   encode(encoder: GPUCommandEncoder, name: string, steps: readonly EncodableStep[]): void {
     const groups = this.level === 'kernel' ? steps.map((step) => [step]) : [steps];
     const count = groups.length * 2;

@@ -74,6 +74,7 @@ export class ParameterPool {
     return known;
   }
 
+  /** Frees all parameters. */
   destroy(): void {
     for (const { memory } of this.#tensors.values()) memory.destroy();
     this.#tensors.clear();

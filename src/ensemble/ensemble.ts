@@ -83,6 +83,7 @@ export class TiledEnsemble {
   private constructor(
     readonly run: Run,
     readonly grid: TileGrid,
+    /** @internal */
     readonly predictor: Predictor,
     private readonly positions: PositionCache,
     private readonly options: LoadOptions,

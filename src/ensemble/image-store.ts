@@ -3,8 +3,11 @@ import { TilesightError } from '../engine/errors.js';
 
 /** Bytes outside of memory; implemented by `node/` as a temporary file that vanishes with the process. */
 export interface SpillFile {
+  /** Writes bytes at an offset, past the end too. */
   write(offset: number, bytes: Uint8Array): Promise<void>;
+  /** Fills `target` with what was written from the offset on. */
   read(offset: number, target: Uint8Array): Promise<void>;
+  /** Frees the file and its space. */
   close(): Promise<void>;
 }
 

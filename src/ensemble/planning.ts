@@ -33,6 +33,7 @@ export interface EnsemblePlan {
   readonly setting: ModelSetting;
   readonly grid: TileGrid;
   readonly fit: FitPlan;
+  /** @internal */
   readonly predictor: PredictorPlan;
   /** Positions whose parameters are on the device at once while predicting; fewer than all means that they stream. */
   readonly residentPositions: number;

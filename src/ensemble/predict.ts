@@ -9,6 +9,7 @@ import { cutTile, tileOrigin, type TileGrid } from './tiling.js';
 /** An image to predict, at the ensemble's image size. Decoded when its turn comes. */
 export interface PredictionInput {
   readonly name: string;
+  /** Reads it at the ensemble's image size; called when its turn comes. */
   read(): Promise<RgbImage>;
 }
 

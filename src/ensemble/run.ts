@@ -12,6 +12,7 @@ export interface RunStorage {
   read(name: string): Promise<Uint8Array | undefined>;
   /** Writes a file whole or not at all. */
   write(name: string, bytes: Uint8Array): Promise<void>;
+  /** Removes a file; no error when there is none. */
   remove(name: string): Promise<void>;
 }
 
@@ -145,6 +146,7 @@ export class Run {
     return new Run(storage, manifest);
   }
 
+  /** Whether a part of this name is finished. */
   has(name: string): boolean {
     return name in this.manifest.parts;
   }

@@ -40,8 +40,11 @@ export interface TrainOptions {
   readonly tuning?: VariantTable | undefined;
   readonly profiler?: Profiler | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Told after each decoded image. */
   readonly onDecode?: ((done: number, total: number) => void) | undefined;
+  /** Told where fitting is: position, stage, loss. */
   readonly onFit?: ((progress: EnsembleProgress) => void) | undefined;
+  /** Told after each image that thresholds are fitted on. */
   readonly onValidate?: ((done: number, total: number) => void) | undefined;
   /** Told what the user should know, a line each. */
   readonly onNote?: ((line: string) => void) | undefined;

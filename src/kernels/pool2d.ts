@@ -1,15 +1,8 @@
 import type { Graph, Operator, Tensor } from '../engine/graph.js';
+import type { Padding } from './conv2d/shape.js';
 import gradientSource from './pool2d-gradient.wgsl';
 import source from './pool2d.wgsl';
 import { imageShape, maskedPacking, packing, wrong } from './shapes.js';
-
-/** Rows and columns added around an image. */
-export interface Padding {
-  readonly top: number;
-  readonly bottom: number;
-  readonly left: number;
-  readonly right: number;
-}
 
 /** How to pool. */
 export interface Pool2dOptions {

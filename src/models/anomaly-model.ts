@@ -52,7 +52,9 @@ export interface FitProgress {
 
 /** State inside a position, so that a kill loses little. */
 export interface CheckpointStore {
+  /** What was saved last; undefined at the start of a fit. */
   load(): Promise<NamedTensors | undefined>;
+  /** Replaces what was saved. */
   save(tensors: NamedTensors): Promise<void>;
 }
 
@@ -62,6 +64,7 @@ export interface FitJob {
   /** Held-out good images of the same position, for models that stop early; may be empty. */
   readonly heldOut: TileSource | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Told after each batch or step. */
   readonly onProgress: ((progress: FitProgress) => void) | undefined;
   readonly checkpoint: CheckpointStore | undefined;
 }
@@ -78,7 +81,9 @@ export interface FittedPosition {
 
 /** Fits position after position with the same programs. */
 export interface Fitter {
+  /** Fits one position; the same job gives the same bytes whatever was fitted before. */
   fit(job: FitJob): Promise<FittedPosition>;
+  /** Frees its device memory. */
   destroy(): void;
 }
 

@@ -9,7 +9,7 @@ import { embeddedAdapterObstacle, loadEmbeddedAdapter } from './embedded-adapter
 /** Where the adapter comes from. `auto`: the system's, else the embedded one. */
 export type AdapterChoice = 'auto' | 'system' | 'embedded';
 
-/** Options of {@link openApi}. */
+/** How to find an adapter. */
 export interface ApiOptions {
   /** Default: what `TILESIGHT_ADAPTER` says, else `auto`. */
   readonly adapter?: AdapterChoice;

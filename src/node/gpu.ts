@@ -5,7 +5,7 @@ import { type ApiOptions, openApi } from './adapter.js';
 export type OpenGpuOptions = GpuOptions & ApiOptions;
 
 /**
- * Opens a device in Node: the system's adapter, else the embedded software one (see {@link openApi}).
+ * Opens a device in Node: the system's adapter, else the embedded one, which computes on the CPU.
  *
  * @throws TilesightError `device` when there is no adapter, in one line that says what to install.
  */

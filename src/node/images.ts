@@ -19,7 +19,7 @@ const lossyFormats: ReadonlySet<string> = new Set(['jpeg', 'webp', 'heif', 'jp2'
 
 /** Options of {@link createNodeImages}. */
 export interface NodeImagesOptions {
-  /** Refuse images with more pixels; default `TILESIGHT_MAX_PIXELS`, else {@link defaultMaximumPixels}. */
+  /** Refuse images with more pixels; default `TILESIGHT_MAX_PIXELS`, else 2²⁸. */
   readonly maximumPixels?: number;
 }
 
@@ -33,7 +33,7 @@ sharp.cache(false);
  * - 16-bit values keep their high byte (`value >> 8`).
  * - Alpha is composited on black, as a canvas shows it: fully transparent pixels are black whatever colour they hide.
  * - Of animations and multi-page files the first page is read.
- * - Resizing is bilinear with antialias, equal to torchvision's within one grey level (see {@link resizeBilinear}).
+ * - Resizing is bilinear with antialias, equal to torchvision's within one grey level.
  * - A mask pixel is a defect when any channel, at full bit depth and composited on black, is above 0; in a lossily
  *   compressed mask, when it is at least half. Masks are resized by nearest neighbour only.
  */

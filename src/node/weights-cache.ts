@@ -75,7 +75,7 @@ const recordSchema = v.object({
 
 /** Options of {@link getWeights}. */
 export interface GetWeightsOptions extends DownloadOptions {
-  /** The table to look in; default {@link publishedWeights}. */
+  /** @internal The table to look in; default {@link publishedWeights}. */
   readonly published?: readonly PublishedWeights[];
   /** Told in one line each what the user should know. */
   readonly onNotice?: (line: string) => void;

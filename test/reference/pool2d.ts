@@ -1,4 +1,5 @@
-import type { Padding, Pool2dOptions } from '../../src/kernels/pool2d.js';
+import type { Padding } from '../../src/kernels/conv2d/shape.js';
+import type { Pool2dOptions } from '../../src/kernels/pool2d.js';
 import { image64, pixel, sizes, type Array64 } from './array64.js';
 
 /** Pooling by going through every window as PyTorch defines it, with padding written out. */

@@ -5,6 +5,7 @@ import { windowAround, type Patch, type Scene } from './scene.js';
 
 /** The kinds of defect, which are also their folders' names. */
 export const defectKinds = ['scratch', 'missing_part', 'blob', 'misplacement'] as const;
+/** A kind of defect. */
 export type DefectKind = (typeof defectKinds)[number];
 
 /** The least difference in levels by which a pixel counts as changed; what differs less is left as it was. */
