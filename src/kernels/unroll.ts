@@ -1,33 +1,59 @@
+import type { AdapterProfile } from '../engine/adapter.js';
+
+/** What becomes of loops marked `unroll-memory`. */
+export type MemoryLoops = 'unroll' | 'keep';
+
 /**
  * Writes out the loops of a kernel that are marked for it: a driver then sees register arrays indexed by constants
  * alone, which not every one of them finds out by itself (SwiftShader computes 20 times slower without).
  *
  * A marked loop has its header on a line of its own, of exactly this form, and a closing brace of the same indentation:
  * `for (var i = 0u; i < BOUND; i++) { // unroll` with BOUND a number or an expression of numbers and the kernel's
- * `const`s with `+ - * /`. Only loops with one of the given marks are written out.
+ * `const`s with `+ - * /`.
+ *
+ * Loops marked `unroll-memory` hold loads and stores, each of which costs lavapipe's compiler 25 ms; with `keep` they
+ * stay loops, and `min(…, params.longest_loop)` around bound and variable hides both from the driver, which would
+ * otherwise write them out itself (Mesa guesses a bound from the length of an array that the variable indexes). Kernels
+ * with such loops have that parameter; its value is {@link longestLoop}.
  */
 export function unroll(
   source: string,
-  constants: Readonly<Record<string, number>>,
-  marks: readonly string[] = ['unroll'],
+  constants: Readonly<Record<string, number>> = {},
+  memoryLoops: MemoryLoops = 'unroll',
 ): string {
   const known = { ...declaredConstants(source), ...constants };
-  return expand(source.split('\n'), known, marks).join('\n');
+  return expand(source.split('\n'), known, memoryLoops).join('\n');
 }
 
-const header = /^(\s*)for \(var (\w+) = 0u; \2 < ([^;]+); \2\+\+\) \{ \/\/ (\S+)$/;
+/** Value of the parameter `longest_loop`: no bound of any loop. */
+export const longestLoop = 0xffffffff;
+
+/** What is best for an adapter: registers indexed by variables are slow everywhere but in lavapipe, where all is memory. */
+export function memoryLoopsOf(adapter: AdapterProfile): MemoryLoops {
+  return adapter.class === 'lavapipe' ? 'keep' : 'unroll';
+}
+
+const header = /^(\s*)for \(var (\w+) = 0u; \2 < ([^;]+); \2\+\+\) \{ \/\/ unroll(-memory)?$/;
 
 function expand(
   lines: readonly string[],
   constants: Readonly<Record<string, number>>,
-  marks: readonly string[],
+  memoryLoops: MemoryLoops,
 ): string[] {
   const result: string[] = [];
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index] ?? '';
     const [, indentation, variable, bound, mark] = header.exec(line) ?? [];
-    if (indentation === undefined || !variable || bound === undefined || !marks.includes(mark ?? '')) {
+    if (indentation === undefined || !variable || bound === undefined) {
       result.push(line);
+      continue;
+    }
+    if (mark !== undefined && memoryLoops === 'keep') {
+      const turn = `${variable}_turn`;
+      result.push(
+        `${indentation}for (var ${turn} = 0u; ${turn} < min(${bound}, params.longest_loop); ${turn}++) {`,
+        `${indentation}  let ${variable} = min(${turn}, params.longest_loop);`,
+      );
       continue;
     }
     const end = lines.indexOf(`${indentation}}`, index);
@@ -37,7 +63,7 @@ function expand(
     const pattern = new RegExp(`\\b${variable}\\b`, 'g');
     for (let turn = 0; turn < count; turn++) {
       const copy = body.map((text) => text.replace(pattern, `${turn}u`));
-      result.push(`${indentation}{`, ...expand(copy, constants, marks), `${indentation}}`);
+      result.push(`${indentation}{`, ...expand(copy, constants, memoryLoops), `${indentation}}`);
     }
     index = end;
   }

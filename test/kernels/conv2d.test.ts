@@ -3,7 +3,7 @@ import { assumedAdapter, type AdapterProfile } from '../../src/engine/adapter.js
 import { Graph, type Tensor } from '../../src/engine/graph.js';
 import { compile } from '../../src/engine/plan.js';
 import type { HostTensor } from '../../src/engine/tensor.js';
-import { batchNorm } from '../../src/kernels/batch-norm.js';
+import { batchNorm, type BatchNormParameters } from '../../src/kernels/batch-norm.js';
 import { chooseConv2d } from '../../src/kernels/conv2d/choose.js';
 import { conv2d, conv2dVariants } from '../../src/kernels/conv2d/conv2d.js';
 import { conv2dKey, conv2dShape, type Conv2dOptions } from '../../src/kernels/conv2d/shape.js';
@@ -11,7 +11,7 @@ import { add, relu, relu6 } from '../../src/kernels/elementwise.js';
 import { addBias } from '../../src/kernels/epilogue.js';
 import { testGpu } from '../gpu.js';
 import { referenceConv2d } from '../reference/conv2d.js';
-import { expectWithin, randomTensor, runOperator } from './harness.js';
+import { expectWithin, randomTensor, runOperator, type Reference } from './harness.js';
 
 interface Case {
   readonly title: string;
@@ -145,4 +145,209 @@ describe('every variant, every shape that it takes', () => {
       }
     });
   }
+});
+
+/** What the stored sum becomes, in f64: batch norm or bias, residual, activation; bounds grow with the scale. */
+function finish(
+  reference: Reference,
+  options: {
+    scale?: Float64Array;
+    shift?: ArrayLike<number>;
+    residual?: ArrayLike<number>;
+    activation?: 'relu' | 'relu6';
+  },
+): Reference {
+  const channels = options.shift?.length ?? options.scale?.length ?? 1;
+  const values = reference.values.map((sum, index) => {
+    const channel = index % channels;
+    const value =
+      sum * (options.scale?.[channel] ?? 1) + (options.shift?.[channel] ?? 0) + (options.residual?.[index] ?? 0);
+    if (options.activation === undefined) return value;
+    return Math.min(Math.max(value, 0), options.activation === 'relu6' ? 6 : Infinity);
+  });
+  const bounds = reference.bounds.map((bound, index) => {
+    const scale = Math.abs(options.scale?.[index % channels] ?? 1);
+    return 2 * bound * scale + 2 ** -20 * (1 + Math.abs(values[index] ?? 0) + Math.abs(options.residual?.[index] ?? 0));
+  });
+  return { values, bounds };
+}
+
+describe('the epilogue', () => {
+  const test: Case = { title: '', input: [1, 6, 5, 8], weight: [3, 3, 8, 12], options: { padding: 1 } };
+  const [input, weight] = operands(test);
+  const plain = referenceConv2d(shapeOf(test), input, weight);
+  const bias = randomTensor([12], 3);
+  const other = randomTensor([1, 6, 5, 12], 4);
+  const vectors = [randomTensor([12], 5), randomTensor([12], 6), randomTensor([12], 7)];
+  const variance: HostTensor = { shape: [12], data: randomTensor([12], 8).data.map((value) => value * value + 0.1) };
+  const scale = Float64Array.from(
+    vectors[0]?.data ?? [],
+    (value, c) => value / Math.sqrt((variance.data[c] ?? 0) + 1e-3),
+  );
+  const shift = Float64Array.from(
+    vectors[1]?.data ?? [],
+    (value, c) => ((bias.data[c] ?? 0) - (vectors[2]?.data[c] ?? 0)) * (scale[c] ?? 0) + value,
+  );
+  const tensors = [input, weight, bias, other, ...vectors, variance];
+
+  /** Runs what `build` makes of the convolution and gives its values and the operators of its plan. */
+  async function run(
+    build: (graph: Graph, sum: Tensor, rest: { bias: Tensor; other: Tensor; norm: BatchNormParameters }) => Tensor,
+    kernels: Record<string, string> = {},
+    trained = false,
+  ): Promise<{ data: Float32Array; operators: string[] }> {
+    const gpu = await testGpu();
+    const operators: string[] = [];
+    const [result] = await runOperator(
+      gpu,
+      tensors,
+      (graph, given) => {
+        const [x, w, b, o, gamma, beta, mean, spread] = given as [
+          Tensor,
+          Tensor,
+          Tensor,
+          Tensor,
+          Tensor,
+          Tensor,
+          Tensor,
+          Tensor,
+        ];
+        // Weights without known contents, as an optimiser leaves them: what the host folds elsewhere the device must.
+        const used = trained ? add(graph, w, graph.parameter('nothing', w.shape)) : w;
+        const norm = { weight: gamma, bias: beta, mean, variance: spread };
+        const output = build(graph, conv2d(graph, x, used, test.options), { bias: b, other: o, norm });
+        graph.output(output);
+        operators.push(...compile(graph, { adapter: gpu.profile, kernels }).steps.map((step) => step.operator));
+        return [output];
+      },
+      { kernels },
+    );
+    return { data: result?.data ?? new Float32Array(), operators };
+  }
+
+  for (const variant of ['naive', 'subgroup', 'winograd2']) {
+    it(`fuses bias, residual and activation in this order: ${variant}`, async () => {
+      const { data, operators } = await run(
+        (graph, sum, rest) => relu(graph, add(graph, addBias(graph, sum, rest.bias), rest.other)),
+        { conv2d: variant },
+      );
+      expect(new Set(operators)).toEqual(new Set(['conv2d']));
+      expectWithin(data, finish(plain, { shift: bias.data, residual: other.data, activation: 'relu' }));
+    });
+  }
+
+  it('folds a batch norm with the bias before it into the weights, for the residual on either side', async () => {
+    const { data, operators } = await run((graph, sum, rest) =>
+      relu6(graph, add(graph, rest.other, batchNorm(graph, addBias(graph, sum, rest.bias), rest.norm, 1e-3))),
+    );
+    expect(operators).toEqual(['conv2d']);
+    expectWithin(data, finish(plain, { scale, shift, residual: other.data, activation: 'relu6' }));
+  });
+
+  it('folds a batch norm on the device where the weights are computed there', async () => {
+    const { data, operators } = await run(
+      (graph, sum, rest) => relu(graph, batchNorm(graph, addBias(graph, sum, rest.bias), rest.norm, 1e-3)),
+      {},
+      true,
+    );
+    expect(operators).toEqual(['add', 'conv2d', 'conv2d']);
+    expectWithin(data, finish(plain, { scale, shift, activation: 'relu' }));
+  });
+
+  it('leaves an addition behind an activation alone', async () => {
+    const { data, operators } = await run((graph, sum, rest) => add(graph, relu(graph, sum), rest.other));
+    expect(operators).toEqual(['conv2d', 'add']);
+    const rectified = finish(plain, { activation: 'relu' });
+    expectWithin(data, finish(rectified, { residual: other.data }));
+  });
+
+  it('leaves a bias behind a residual and a batch norm behind an activation alone', async () => {
+    const { data, operators } = await run((graph, sum, rest) =>
+      batchNorm(graph, relu(graph, addBias(graph, add(graph, sum, rest.other), rest.bias)), rest.norm, 1e-3),
+    );
+    expect(operators).toEqual(['conv2d', 'add-bias', 'relu', 'batch-norm']);
+    const rectified = finish(finish(plain, { residual: other.data }), { shift: bias.data, activation: 'relu' });
+    const norm = Float64Array.from(shift, (value, c) => value - (bias.data[c] ?? 0) * (scale[c] ?? 0));
+    expectWithin(data, finish(rectified, { scale, shift: norm }));
+  });
+
+  it('fuses nothing into a value that is used elsewhere or read', async () => {
+    const { operators } = await run((graph, sum, rest) => relu(graph, addBias(graph, graph.output(sum), rest.bias)));
+    expect(operators).toEqual(['conv2d', 'add-bias', 'relu']);
+  });
+});
+
+describe('the choice of a variant', () => {
+  const hardware: AdapterProfile = { ...assumedAdapter, class: 'hardware' };
+  const software: AdapterProfile = {
+    ...assumedAdapter,
+    class: 'lavapipe',
+    features: new Set(['subgroups']),
+    subgroupSize: 8,
+  };
+  const shape = (input: number[], weight: number[], options: Conv2dOptions = {}): ReturnType<typeof conv2dShape> =>
+    conv2dShape(input, weight, options);
+  const large = shape([1, 64, 64, 64], [3, 3, 64, 64], { padding: 1 });
+  const stem = shape([1, 256, 256, 3], [7, 7, 3, 64], { stride: 2, padding: 3 });
+  const deep = shape([1, 8, 8, 512], [3, 3, 512, 512], { padding: 1 });
+
+  it('takes Winograd for large 3 × 3, a product of the adapter’s kind otherwise', () => {
+    expect(chooseConv2d(large, software)[0]).toBe('winograd4');
+    expect(chooseConv2d(stem, software)[0]).toBe('subgroup');
+    expect(chooseConv2d(stem, hardware)[0]).toBe('shared');
+    expect(chooseConv2d(deep, software)[0]).toBe('subgroup');
+    expect(chooseConv2d(deep, hardware)[0]).toBe('splitk');
+    expect(chooseConv2d(stem, { ...software, subgroupSize: undefined })[0]).toBe('direct');
+    const depthwise = shape([1, 8, 8, 32], [3, 3, 1, 32], { groups: 32, padding: 1 });
+    for (const adapter of [software, hardware]) expect(chooseConv2d(depthwise, adapter)[0]).toBe('depthwise');
+  });
+
+  it('does not look at the batch', () => {
+    for (const adapter of [software, hardware]) {
+      for (const one of [large, stem, deep]) {
+        expect(chooseConv2d({ ...one, batch: 32 }, adapter)).toEqual(chooseConv2d(one, adapter));
+        expect(conv2dKey({ ...one, batch: 32 })).toBe(conv2dKey(one));
+      }
+    }
+  });
+});
+
+describe('results', () => {
+  it('are the same bytes whatever the batch, also where Winograd goes through in chunks', async () => {
+    const gpu = await testGpu();
+    for (const kernel of ['subgroup', 'winograd4', 'depthwise']) {
+      const groups = kernel === 'depthwise' ? 8 : 1;
+      const weight = randomTensor([3, 3, 8 / groups, 8], 2);
+      const batch = randomTensor([3, 9, 10, 8], 1);
+      const size = 9 * 10 * 8;
+      const run = async (input: HostTensor, limit?: number): Promise<Float32Array> => {
+        const limits = { ...gpu.profile.limits, maxStorageBufferBindingSize: limit ?? 2 ** 27 };
+        const [result] = await runOperator(
+          gpu,
+          [input, weight],
+          (graph, [x, w]) => [conv2d(graph, x as Tensor, w as Tensor, { padding: 1, groups })],
+          { kernels: { conv2d: kernel }, adapter: { ...gpu.profile, limits } },
+        );
+        return result?.data ?? new Float32Array();
+      };
+      const whole = await run(batch);
+      // One image's transformed tiles take 10,368 bytes, the filters 9,216: two images go through at a time, then one.
+      expect(await run(batch, 21_000)).toEqual(whole);
+      for (let image = 0; image < 3; image++) {
+        const data = batch.data.slice(image * size, (image + 1) * size);
+        expect(await run({ shape: [1, 9, 10, 8], data })).toEqual(whole.slice(image * size, (image + 1) * size));
+      }
+    }
+  });
+
+  it('refuse shapes that do not fit in one line', () => {
+    const graph = new Graph('wrong');
+    const x = graph.input('x', [1, 4, 4, 3]);
+    const conv = (weight: number[], options?: Conv2dOptions): (() => Tensor) => {
+      return () => conv2d(graph, x, graph.parameter('w', weight), options);
+    };
+    expect(conv([3, 3, 4, 8])).toThrow('3 channels are not 1 groups of 4');
+    expect(conv([7, 7, 3, 8])).toThrow('the kernel is larger than the padded image');
+    expect(conv([3, 3, 1, 8], { groups: 3 })).toThrow('8 output channels do not split into 3 groups');
+  });
 });

@@ -4,6 +4,7 @@
 
 struct Params {
   count: u32, // threads
+  longest_loop: u32,
   in_height: u32, in_width: u32,
   out_height: u32, out_width: u32,
   channels: u32, // in vec4

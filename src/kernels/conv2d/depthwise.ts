@@ -1,7 +1,7 @@
 import type { AdapterProfile } from '../../engine/adapter.js';
 import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import epilogueSource from '../epilogue.wgsl';
-import { unroll } from '../unroll.js';
+import { longestLoop, memoryLoopsOf, unroll, type MemoryLoops } from '../unroll.js';
 import stripOneSource from './depthwise-strip-1.wgsl';
 import stripTwoSource from './depthwise-strip-2.wgsl';
 import stripSource from './depthwise-strip.wgsl';
@@ -15,17 +15,25 @@ const plainKernel: Kernel = { name: 'conv2d/depthwise', source: `${plainSource}\
 /** Output columns of a strip; the kernels' WIDTH. */
 const stripWidth = 4;
 
-function stripKernel(stride: number, keepMemoryLoops: boolean): Kernel {
+function stripKernel(stride: number, memoryLoops: MemoryLoops, residual: boolean): Kernel {
   const source = `${stripSource}\n${stride === 1 ? stripOneSource : stripTwoSource}`;
-  const marks = keepMemoryLoops ? ['unroll'] : ['unroll', 'unroll-memory'];
   return {
-    name: `conv2d/depthwise-strip-${stride}`,
-    source: `${unroll(source, {}, marks)}\n${epilogueSource}`,
+    name: `conv2d/depthwise-strip-${stride}${residual ? '-residual' : ''}`,
+    source: `${unroll(source, {}, memoryLoops)}\n${epilogueSource}`,
     aliases,
+    constants: { TAKES_RESIDUAL: residual },
   };
 }
 
-const stripKernels = [true, false].map((keep) => [stripKernel(1, keep), stripKernel(2, keep)] as const);
+const stripKernels = new Map(
+  (['keep', 'unroll'] as const).flatMap((loops) =>
+    [1, 2].flatMap((stride) =>
+      [true, false].map(
+        (residual) => [`${stride} ${loops} ${residual}`, stripKernel(stride, loops, residual)] as const,
+      ),
+    ),
+  ),
+);
 
 function stripsFit({ kernelHeight, kernelWidth, strideY, strideX, dilationY, dilationX }: Conv2dShape): boolean {
   return (
@@ -70,14 +78,21 @@ function lowerStrips({ shape, lowering, input, result, epilogue, extras }: Conv2
   const stripsX = Math.ceil(shape.outWidth / stripWidth);
   const stripsY = Math.ceil(shape.outHeight / strip);
   const count = shape.batch * stripsY * stripsX * (shape.outChannels / 4);
-  const kernel = stripKernels[adapter.class === 'lavapipe' ? 0 : 1]?.[shape.strideY === 1 ? 0 : 1];
+  const kernel = stripKernels.get(`${shape.strideY} ${memoryLoopsOf(adapter)} ${epilogue.residual !== undefined}`);
   if (!kernel) throw new Error('no strip kernel');
   lowering.dispatch({
     kernel,
     bindings: [input, epilogue.weight, ...extras, result],
     parameters: {
       ...shapeParameters(shape),
-      ...{ count, channels: shape.outChannels / 4, strip, strips_x: stripsX, strips_y: stripsY },
+      ...{
+        count,
+        longest_loop: longestLoop,
+        channels: shape.outChannels / 4,
+        strip,
+        strips_x: stripsX,
+        strips_y: stripsY,
+      },
       ...epilogue.parameters,
     },
     workgroups: foldWorkgroups(Math.ceil(count / 64), adapter.limits.maxComputeWorkgroupsPerDimension),

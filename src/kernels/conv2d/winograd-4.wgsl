@@ -4,13 +4,16 @@
 const TILE: u32 = 4u; // outputs a side
 const SIZE: u32 = 6u; // inputs a side
 
+// What is transformed: one channel, or four neighbouring ones.
+alias Value = f32;
+
 // Bᵀ · d
-fn transform_input(d: array<f32, SIZE>) -> array<f32, SIZE> {
+fn transform_input(d: array<Value, SIZE>) -> array<Value, SIZE> {
   let even = d[4] - 4.0 * d[2];
   let odd = d[3] - 4.0 * d[1];
   let wide = d[4] - d[2];
   let far = 2.0 * (d[3] - d[1]);
-  return array<f32, SIZE>(
+  return array<Value, SIZE>(
     4.0 * d[0] - 5.0 * d[2] + d[4],
     even + odd,
     even - odd,
@@ -21,12 +24,12 @@ fn transform_input(d: array<f32, SIZE>) -> array<f32, SIZE> {
 }
 
 // Aᵀ · m
-fn transform_output(m: array<f32, SIZE>) -> array<f32, TILE> {
+fn transform_output(m: array<Value, SIZE>) -> array<Value, TILE> {
   let near_sum = m[1] + m[2];
   let near_difference = m[1] - m[2];
   let far_sum = m[3] + m[4];
   let far_difference = m[3] - m[4];
-  return array<f32, TILE>(
+  return array<Value, TILE>(
     m[0] + near_sum + far_sum,
     near_difference + 2.0 * far_difference,
     near_sum + 4.0 * far_sum,

@@ -1,18 +1,19 @@
 // Winograd convolution, last step: transforms the products back, Y = Aᵀ · M · A, and stores TILE × TILE outputs of each
 // tile with bias, residual and activation. Joined with winograd-2.wgsl or winograd-4.wgsl.
-// Thread t has one output channel of one tile; neighbouring threads have neighbouring channels.
+// Thread t has one Value (four output channels, where their number allows it) of one tile; neighbouring threads have neighbouring channels.
 
 struct Params {
   count: u32, // threads
+  longest_loop: u32,
   first_image: u32,
-  out_height: u32, out_width: u32, channels: u32,
+  out_height: u32, out_width: u32, channels: u32, // in Values
   tiles_y: u32, tiles_x: u32, // of an image
   plane: u32,                 // from one element of the tiles to the next: tiles · channels
   has_bias: u32, has_residual: u32, activation: u32,
 }
 
-@group(0) @binding(0) var<storage, read> products: array<f32>; // [SIZE², tile, channel]
-@group(0) @binding(1) var<storage, read_write> result: array<f32>;
+@group(0) @binding(0) var<storage, read> products: array<Value>; // [SIZE², tile, channel]
+@group(0) @binding(1) var<storage, read_write> result: array<Value>;
 @group(0) @binding(4) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -26,19 +27,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let first_x = (tile - tile_line * params.tiles_x) * TILE;
   let first_y = (tile_line - image * params.tiles_y) * TILE;
   let first_line = (params.first_image + image) * params.out_height;
-  var half: array<f32, SIZE * TILE>; // M · A, a line after the other
+  var half: array<Value, SIZE * TILE>; // M · A, a line after the other
   for (var line = 0u; line < SIZE; line++) { // unroll-memory
-    var values: array<f32, SIZE>;
-    for (var i = 0u; i < SIZE; i++) { // unroll
+    var values: array<Value, SIZE>;
+    for (var i = 0u; i < SIZE; i++) { // unroll-memory
       values[i] = products[(line * SIZE + i) * params.plane + index];
     }
-    let transformed = transform_output(values);
+    var transformed = transform_output(values);
     for (var i = 0u; i < TILE; i++) { // unroll
       half[line * TILE + i] = transformed[i];
     }
   }
   for (var column = 0u; column < TILE; column++) { // unroll-memory
-    var values: array<f32, SIZE>;
+    var values: array<Value, SIZE>;
     for (var i = 0u; i < SIZE; i++) { // unroll
       values[i] = half[i * TILE + column];
     }

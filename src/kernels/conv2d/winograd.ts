@@ -2,7 +2,7 @@ import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import type { HostTensor } from '../../engine/tensor.js';
 import epilogueSource from '../epilogue.wgsl';
 import { dispatchProduct, fastestProduct, matrixRows, noEpilogue } from '../product/product.js';
-import { unroll } from '../unroll.js';
+import { longestLoop, memoryLoopsOf, unroll, type MemoryLoops } from '../unroll.js';
 import type { Conv2dShape } from './shape.js';
 import type { Conv2dVariant } from './variant.js';
 import fourSource from './winograd-4.wgsl';
@@ -66,19 +66,29 @@ interface Kernels {
   readonly output: Kernel;
 }
 
-function kernelsOf(tile: 2 | 4, keepMemoryLoops: boolean): Kernels {
+function kernelsOf(tile: 2 | 4, memoryLoops: MemoryLoops, width: 1 | 4): Kernels {
   const transform = tile === 2 ? twoSource : fourSource;
-  const marks = keepMemoryLoops ? ['unroll'] : ['unroll', 'unroll-memory'];
-  const join = (source: string): string => unroll(`${transform}\n${source}`, {}, marks);
+  const join = (source: string): string => unroll(`${transform}\n${source}`, {}, memoryLoops);
+  const type = width === 4 ? 'vec4f' : 'f32';
+  const suffix = width === 4 ? '-vec4' : '';
   return {
-    input: { name: `conv2d/winograd${tile}-input`, source: join(inputSource) },
-    output: { name: `conv2d/winograd${tile}-output`, source: `${join(outputSource)}\n${epilogueSource}` },
+    input: { name: `conv2d/winograd${tile}-input${suffix}`, source: join(inputSource), aliases: { Value: type } },
+    output: {
+      name: `conv2d/winograd${tile}-output${suffix}`,
+      source: `${join(outputSource)}\n${epilogueSource}`,
+      aliases: { Value: type, Element: type },
+    },
   };
 }
 
-const kernels = new Map(
-  ([2, 4] as const).flatMap((tile) => [true, false].map((keep) => [`${tile} ${keep}`, kernelsOf(tile, keep)] as const)),
-);
+const kernels = new Map<string, Kernels>();
+
+function cachedKernels(tile: 2 | 4, memoryLoops: MemoryLoops, width: 1 | 4): Kernels {
+  const key = `${tile} ${memoryLoops} ${width}`;
+  const made = kernels.get(key) ?? kernelsOf(tile, memoryLoops, width);
+  kernels.set(key, made);
+  return made;
+}
 
 function isPlain3x3({
   kernelHeight,
@@ -125,8 +135,10 @@ function winograd(tile: 2 | 4): Conv2dVariant {
         transformFilters(weight, tile),
       );
       if (!filters) throw new Error('winograd wants weights that stay as they are');
-      const used = kernels.get(`${tile} ${adapter.class === 'lavapipe'}`);
-      if (!used) throw new Error('winograd has no kernels');
+      const loops = memoryLoopsOf(adapter);
+      // Four channels at a time where there are whole fours.
+      const inValue = inChannels % 4 === 0 ? 4 : 1;
+      const outValue = outChannels % 4 === 0 ? 4 : 1;
       const tilesY = Math.ceil(outHeight / tile);
       const tilesX = Math.ceil(outWidth / tile);
       const images = Math.max(1, Math.min(batch, Math.floor(limit / imageBytes(shape, tile))));
@@ -137,14 +149,20 @@ function winograd(tile: 2 | 4): Conv2dVariant {
         const fold = (count: number): readonly [number, number, number] =>
           foldWorkgroups(Math.ceil(count / 64), adapter.limits.maxComputeWorkgroupsPerDimension);
         lowering.dispatch({
-          kernel: used.input,
+          kernel: cachedKernels(tile, loops, inValue).input,
           bindings: [input, transformed],
           parameters: {
-            ...{ count: tiles * inChannels, first_image: first, channels: inChannels, plane: tiles * inChannels },
+            ...{
+              count: (tiles * inChannels) / inValue,
+              longest_loop: longestLoop,
+              first_image: first,
+              channels: inChannels / inValue,
+              plane: (tiles * inChannels) / inValue,
+            },
             ...{ in_height: shape.inHeight, in_width: shape.inWidth, tiles_y: tilesY, tiles_x: tilesX },
             ...{ padding_top: shape.padding.top, padding_left: shape.padding.left },
           },
-          workgroups: fold(tiles * inChannels),
+          workgroups: fold((tiles * inChannels) / inValue),
         });
         dispatchProduct(lowering, fastestProduct(adapter), {
           left: transformed,
@@ -166,14 +184,20 @@ function winograd(tile: 2 | 4): Conv2dVariant {
           flops: 2 * elements * tiles * inChannels * outChannels,
         });
         lowering.dispatch({
-          kernel: used.output,
+          kernel: cachedKernels(tile, loops, outValue).output,
           bindings: [products, result, ...extras],
           parameters: {
-            ...{ count: tiles * outChannels, first_image: first, channels: outChannels, plane: tiles * outChannels },
+            ...{
+              count: (tiles * outChannels) / outValue,
+              longest_loop: longestLoop,
+              first_image: first,
+              channels: outChannels / outValue,
+              plane: (tiles * outChannels) / outValue,
+            },
             ...{ out_height: outHeight, out_width: outWidth, tiles_y: tilesY, tiles_x: tilesX },
             ...epilogue.parameters,
           },
-          workgroups: fold(tiles * outChannels),
+          workgroups: fold((tiles * outChannels) / outValue),
         });
       }
     },

@@ -2,7 +2,7 @@ import type { AdapterProfile } from '../../engine/adapter.js';
 import { type Lowering, type Tensor } from '../../engine/graph.js';
 import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import epilogueSource from '../epilogue.wgsl';
-import { unroll } from '../unroll.js';
+import { longestLoop, memoryLoopsOf, unroll } from '../unroll.js';
 import directSource from './direct.wgsl';
 import padSource from './pad-columns.wgsl';
 import rowsSource from './rows.wgsl';
@@ -112,19 +112,19 @@ function specialised(
   options: { adapter: AdapterProfile; ragged: boolean; half: boolean },
 ): Kernel {
   const { adapter, ragged, half } = options;
-  const keepStores = adapter.class === 'lavapipe';
+  const memoryLoops = memoryLoopsOf(adapter);
   const sizes = Object.entries(constants).map(([key, value]) => `${key.toLowerCase()}=${value}`);
   const traits = [...sizes, ...(ragged ? ['ragged'] : []), ...(half ? ['f16'] : [])];
   const full = `product/${name} ${traits.join(' ')}`;
-  const key = `${full} ${keepStores}`;
+  const key = `${full} ${memoryLoops}`;
   let kernel = kernels.get(key);
   if (!kernel) {
-    const written = unroll(source, constants, keepStores ? ['unroll'] : ['unroll', 'unroll-memory']);
+    const written = unroll(source, constants, memoryLoops);
     const enables = [...(name === 'subgroup' ? ['subgroups' as const] : []), ...(half ? ['f16' as const] : [])];
     kernel = {
       name: full,
       // With its loop written out the lane is a constant, which lets the cheaper broadcast take the shuffle's place.
-      source: [rowsSource, ragged ? raggedStoreSource : storeSource, epilogueSource, written]
+      source: [rowsSource, unroll(ragged ? raggedStoreSource : storeSource, {}, memoryLoops), epilogueSource, written]
         .join('\n')
         .replaceAll('subgroupShuffle(', 'subgroupBroadcast('),
       constants,
@@ -185,6 +185,7 @@ export function dispatchProduct(lowering: Lowering, name: ProductKernelName, pro
       plane_channel: planes.channel / unit,
       result_stride: resultStride / unit,
       column_groups: columnGroups,
+      longest_loop: longestLoop,
       ...product.epilogue,
     },
     workgroups: [columnGroups * fold, Math.ceil(rowGroups / fold), planes.count],

@@ -31,6 +31,7 @@ struct Params {
   plane_channel: u32,
   result_stride: u32, // from one output row to the next
   column_groups: u32, // workgroups side by side
+  longest_loop: u32,
   has_bias: u32,
   has_residual: u32,
   activation: u32,

@@ -4,7 +4,7 @@
 
 fn store(sum: vec4f, plane: u32, row: u32, column: u32) {
   if (row >= params.rows) { return; }
-  for (var c = 0u; c < 4u; c++) {
+  for (var c = 0u; c < 4u; c++) { // unroll-memory
     let channel = 4u * column + c;
     if (channel < params.channels) {
       let index = plane * params.plane_result + row * params.result_stride + channel;
