@@ -12,21 +12,20 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> merged: array<u32>; // [queries][list]
 @group(0) @binding(3) var<uniform> params: Params;
 
-var<private> list: List;
-
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let query = (group.x + group.y * groups.x) * 64u + lane;
   if (query >= params.queries) { return; }
-  clear(&list);
+  clear_lists();
+  var worst = EMPTY_VALUE;
   for (var segment = 0u; segment < params.segments; segment++) {
     let first = (segment * params.queries + query) * params.list;
     for (var slot = 0u; slot < params.list; slot++) {
       let value = values[first + slot];
-      if (value < list.worst) { insert(&list, value, indices[first + slot]); }
+      if (value < worst) { worst = insert(0u, value, indices[first + slot]); }
     }
   }
   for (var slot = 0u; slot < params.list; slot++) {
-    merged[query * params.list + slot] = list.indices[slot];
+    merged[query * params.list + slot] = list_indices[slot];
   }
 }

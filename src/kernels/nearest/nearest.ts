@@ -64,7 +64,15 @@ function layOut(
   const chunks = rowChunks(rows, bankRowBytes, limit, 'nearest: the bank');
   const listBytes = list * 4;
   const perQuery = Math.max(elements * 4, chunks.length * listBytes);
-  const together = rowChunks(queries, perQuery, limit, 'nearest: the queries')[0]?.count ?? queries;
+  const block = variant.queriesPerGroup;
+  const most = Math.floor(limit / perQuery / block) * block;
+  if (most === 0) {
+    throw new TilesightError(
+      'memory',
+      `nearest: ${block} queries of ${elements} numbers pass what the device binds, ${formatBytes(limit)}`,
+    );
+  }
+  const together = Math.min(queries, most);
   // Enough workgroups to fill the device, but segments long enough to be worth their lists.
   const groups = Math.ceil(together / variant.queriesPerGroup);
   const wanted = Math.ceil((adapter.class === 'hardware' ? 2048 : 16) / groups);
@@ -87,10 +95,12 @@ const nearestOperator: Operator<{ k: number }> = {
     const { adapter } = lowering;
     const fold = (threads: number): readonly [number, number, number] =>
       foldWorkgroups(Math.ceil(threads / 64), adapter.limits.maxComputeWorkgroupsPerDimension);
-    const { variants, preferred } = searchVariants(adapter);
+    const { variants, preferred } = searchVariants(adapter, elements);
     const variant = lowering.choose('nearest', `${count}x${rows}x${elements}x${k}`, variants, preferred);
     const list = k + spareMembers;
     const vectors = elements / 4;
+    const wholeBlocks = (queries: number): number =>
+      Math.ceil(queries / variant.queriesPerGroup) * variant.queriesPerGroup;
     const bankRowBytes = elements * bytesPerElement(bank.dtype);
     const layout = layOut({ queries: count, rows, elements, list }, bankRowBytes, variant, lowering);
     const { chunks, segmentRows, segments } = layout;
@@ -107,26 +117,27 @@ const nearestOperator: Operator<{ k: number }> = {
       });
     }
 
-    const columns = lowering.temporary('query columns', [layout.queries, elements]);
+    const columns = lowering.temporary('query columns', [elements, wholeBlocks(layout.queries)]);
     const values = lowering.temporary('list values', [segments, layout.queries, list]);
     const indices = lowering.temporary('list rows', [segments, layout.queries, list], 'u32');
     const joined = segments === 1 ? indices : lowering.temporary('joined rows', [layout.queries, list], 'u32');
     const squares = lowering.temporary('squared distances', [layout.queries, list]);
     for (let first = 0; first < count; first += layout.queries) {
       const together = { first, count: Math.min(layout.queries, count - first) };
+      const width = wholeBlocks(together.count);
       const asked = rowView(queries, together, elements * 4);
       lowering.dispatch({
         kernel: { name: `nearest/transpose-${bankType}`, source: `${bankSource[bankType]}\n${transposeSource}` },
         bindings: [asked, origin, columns],
-        parameters: { queries: together.count, vectors },
-        workgroups: fold(together.count * vectors),
+        parameters: { queries: together.count, vectors, columns: width, block: variant.queriesPerGroup },
+        workgroups: fold(width * vectors),
       });
       let firstSegment = 0;
       for (const chunk of chunks) {
         const height = Math.ceil(chunk.count / segmentRows);
         lowering.dispatch({
           kernel: variant.kernel(bankType),
-          bindings: [columns, rowView(bank, chunk, bankRowBytes), origin, norms, values, indices],
+          bindings: [columns, rowView(bank, chunk, bankRowBytes), norms, values, indices],
           parameters: {
             queries: together.count,
             vectors,
@@ -174,9 +185,9 @@ const nearestOperator: Operator<{ k: number }> = {
  * the bank. Equal distances are in the order of their rows. The bank may be larger than the device binds; the result
  * depends neither on how it is cut nor on how many queries there are.
  *
- * Rows are ranked by |b|² − 2·q·b in f32, both seen from row 0 of the bank, and the `k + 3` best are measured again from
+ * Rows are ranked by ½|b − o|² − b·(q − o) in f32, o being row 0 of the bank, and the `k + 3` best are measured again from
  * the differences: a row can be missed only where three others lie within the ranking's rounding of it, which in squared
- * distance is 2·d·2⁻²⁴·(|q| + |b|)² at most.
+ * distance is 4·d·2⁻²⁴·(|b|·|q − o| + |b − o|²) at most.
  *
  * @param queries `[Q, d]` f32, `d` a multiple of 4.
  * @param bank `[N, d]`, f32 or f16.

@@ -1,4 +1,4 @@
-// Squared length of each bank row as seen from the origin (row 0 of the bank). Thread t sums row t from its first element to its last.
+// Half the squared length of each bank row as seen from the origin (row 0 of the bank). Thread t sums row t from its first element to its last.
 
 struct Params {
   rows: u32,
@@ -20,5 +20,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let v = widen(bank[row * params.vectors + k]) - widen(origin[k]);
     sum += dot(v, v);
   }
-  norms[params.first_row + row] = sum;
+  norms[params.first_row + row] = 0.5 * sum;
 }

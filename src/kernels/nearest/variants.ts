@@ -26,7 +26,7 @@ function variant(
   name: string,
   queriesPerGroup: number,
   source: string,
-  options: Pick<Kernel, 'constants' | 'enables'> = {},
+  options: Pick<Kernel, 'constants' | 'aliases' | 'enables'>,
 ): SearchVariant {
   const texts = {
     f32: [bankF32, listSource, searchSource, source].join('\n'),
@@ -43,34 +43,44 @@ function variant(
   };
 }
 
-const naive = variant('naive', 64, naiveSource);
-const register = variant('register', 256, registerSource);
+const naive = variant('naive', 64, naiveSource, { aliases: { ColumnElement: 'f32' } });
+const register = variant('register', 256, registerSource, { constants: { LISTS: 4 } });
 
-/** Rows that a subgroup shares out at a time; more spill registers, fewer load too often (measured on lavapipe). */
-const subgroupTile = 32;
+/** Rows that a subgroup shares out at a time, and vectors of four queries a lane: the best of the matrix product. */
+const subgroupTile = 16;
+const subgroupGroups = 2;
 
 const bySubgroupSize = new Map<number, SearchVariant>();
 
 function subgroup(lanes: number): SearchVariant {
   let made = bySubgroupSize.get(lanes);
   if (!made) {
-    const rows = subgroupTile / lanes;
-    const text = unroll(subgroupSource, { ROWS: rows, LANES: lanes });
-    made = variant('subgroup', 2 * lanes, text, { constants: { LANES: lanes, ROWS: rows }, enables: ['subgroups'] });
+    const constants = { LANES: lanes, TILE: Math.max(subgroupTile, lanes), GROUPS: subgroupGroups };
+    made = variant('subgroup', 4 * subgroupGroups * lanes, unroll(subgroupSource, constants), {
+      constants: { ...constants, LISTS: 4 * subgroupGroups },
+      aliases: { BankElement: 'StoredPair' },
+      enables: ['subgroups'],
+    });
     bySubgroupSize.set(lanes, made);
   }
   return made;
 }
 
-/** The searches that an adapter can run, and the one to take where nothing was measured. */
-export function searchVariants(adapter: AdapterProfile): { variants: SearchVariant[]; preferred: SearchVariant } {
-  const { subgroupSize: lanes } = adapter;
-  if (!adapter.features.has('subgroups') || lanes === undefined || lanes < 4 || subgroupTile % lanes !== 0) {
-    return { variants: [naive, register], preferred: register };
-  }
-  const broadcast = subgroup(lanes);
-  return {
-    variants: [naive, register, broadcast],
-    preferred: adapter.class === 'hardware' ? register : broadcast,
-  };
+/**
+ * The searches that an adapter can run on rows of so many elements (a workgroup's queries must fit one binding), and the one
+ * to take where nothing was measured.
+ */
+export function searchVariants(
+  adapter: AdapterProfile,
+  elements: number,
+): { variants: readonly SearchVariant[]; preferred: SearchVariant } {
+  const { subgroupSize: lanes, features, limits } = adapter;
+  const all = [naive, register];
+  const subgroups = features.has('subgroups') && lanes !== undefined && [4, 8, 16, 32].includes(lanes);
+  if (subgroups) all.push(subgroup(lanes));
+  const variants = all.filter(
+    (each) => each.queriesPerGroup * elements * 4 <= limits.maxStorageBufferBindingSize || each === naive,
+  );
+  const wanted = subgroups && adapter.class !== 'hardware' ? 'subgroup' : 'register';
+  return { variants, preferred: variants.find(({ name }) => name === wanted) ?? naive };
 }
