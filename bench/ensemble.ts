@@ -53,28 +53,30 @@ export async function benchEnsemble(gpu: Gpu, options: BenchOptions): Promise<Be
     const plain = await syntheticEnsemble(gpu, setting);
     const tiles = plain.plan.grid.positions;
     try {
-      const once = (waits: boolean) => (): Promise<number> => {
+      const once = (count: number, waits: boolean) => (): Promise<number> => {
         options.signal.throwIfAborted();
-        return predict(gpu, plain.ensemble, images, waits);
+        return predict(gpu, plain.ensemble, count, waits);
       };
       const samples = await interleave(
         new Map([
-          ['double buffered', once(false)],
-          ['one after the other', once(true)],
+          ['double buffered', once(images, false)],
+          ['one after the other', once(images, true)],
+          ['a single image', once(1, false)],
         ]),
         { iterations: options.samples ?? (options.tiny ? 1 : 3), time: 0 },
       );
       const idle = await idleShare(gpu, setting, images);
       for (const [buffering, milliseconds] of samples) {
         const buffered = buffering === 'double buffered';
-        const seconds = spread(milliseconds.map((value) => value / 1000 / images));
+        const count = buffering === 'a single image' ? 1 : images;
+        const seconds = spread(milliseconds.map((value) => value / 1000 / count));
         rows.push({
           grid: grid.name,
           tiles,
           image: setting.image,
           stride,
           buffering,
-          images,
+          images: count,
           secondsPerImage: seconds,
           deviceIdleShare: buffered ? (idle ?? null) : null,
         });

@@ -5,6 +5,7 @@ import { benchBackbone } from './backbone.js';
 import { benchEnsemble } from './ensemble.js';
 import { benchKernels } from './kernels.js';
 import { benchMemory } from './memory.js';
+import { profileBench } from './profile.js';
 import { benchTraining } from './training.js';
 
 export { benchTable } from './report.js';
@@ -22,7 +23,9 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
   if (options.what === 'kernels' && !options.tiny) process.env['MESA_SHADER_CACHE_DISABLE'] = 'true';
   const gpu = await openGpu({ onNotice: options.onNote });
   try {
-    return await benches[options.what](gpu, options);
+    const report = await benches[options.what](gpu, options);
+    if (options.profile !== undefined) await profileBench(gpu, options, options.profile);
+    return report;
   } finally {
     gpu.destroy();
   }

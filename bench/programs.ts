@@ -17,6 +17,9 @@ export interface MeasuredProgram {
 /** Shortest time that is measured, so that submit and wait, some 0.2 ms, weigh little. */
 const leastMilliseconds = 10;
 
+/** Time after which three samples are enough. */
+const longestMilliseconds = 2000;
+
 /**
  * Measures a plan whose inputs are parameters. A sample is as many runs in one submit as take some milliseconds, divided
  * by their number.
@@ -48,8 +51,10 @@ export async function measureProgram(
     };
     const one = await runs(1);
     const count = Math.max(1, Math.min(100, Math.ceil(leastMilliseconds / one)));
-    // The second run is not warm yet where memory is touched for the first time.
-    const milliseconds = await measure(() => runs(count), effort);
+    // What is slow is sampled less often: its figure is not what anyone waits for.
+    const affordable = Math.ceil(longestMilliseconds / (one * count));
+    const iterations = Math.min(effort.iterations, Math.max(3, affordable));
+    const milliseconds = await measure(() => runs(count), { ...effort, iterations });
     return { milliseconds, coldMilliseconds, outputs };
   } finally {
     program.destroy();

@@ -28,24 +28,32 @@ export function stackFlops({ batch, size, channels, depth }: StackJob): number {
 }
 
 /** The training step of a stack on our engine. */
-export function appendStack(job: StackJob): { input: Tensor; step: TrainingStep } {
+export function appendStack(job: StackJob): {
+  input: Tensor;
+  step: TrainingStep;
+  /** Weights and what they start with; written before the first step. */
+  weights: readonly { readonly tensor: Tensor; readonly host: HostTensor }[];
+} {
   const graph = new Graph('stack');
   const { batch, size, channels } = job;
   const input = graph.input('batch', [batch, size, size, channels]);
-  const trained: Tensor[] = [];
+  const weights: { tensor: Tensor; host: HostTensor }[] = [];
+  const biases: Tensor[] = [];
   let x = input;
   for (const [index, host] of stackWeights(job).entries()) {
-    const weight = graph.parameter(`weight ${index}`, host.shape, { contents: () => host });
+    const weight = graph.parameter(`weight ${index}`, host.shape);
     const bias = graph.parameter(`bias ${index}`, [channels]);
-    trained.push(weight, bias);
+    weights.push({ tensor: weight, host });
+    biases.push(bias);
     x = relu(graph, addBias(graph, conv2d(graph, x, weight, { padding: 1 }), bias));
   }
   const loss = reduce(graph, square(graph, x), { operation: 'mean', over: 'all' });
+  const trained = [...weights.map(({ tensor }) => tensor), ...biases];
   const step = trainingStep(graph, graph.reshape(loss, [1]), trained, {
     kind: 'adam',
     betas: [0.9, 0.999],
     epsilon: 1e-7,
     weightDecay: 0,
   });
-  return { input, step };
+  return { input, step, weights };
 }

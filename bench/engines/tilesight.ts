@@ -23,6 +23,7 @@ export async function createTilesight(): Promise<Engine> {
         const stack = appendStack(job);
         const plan = compile(stack.step.graph, { adapter: gpu.profile, ...(tuning && { tuning }) });
         program = await Program.create(gpu, plan);
+        for (const { tensor, host } of stack.weights) await program.pool.write(tensor.name, host);
         image = { tensor: stack.input, data: stackInput(job) };
         rate = stack.step.rate;
         taps = [{ tensor: stack.step.loss, data: new Float32Array(1) }];

@@ -32,6 +32,8 @@ export interface BenchOptions {
   readonly cold: boolean;
   /** Only cases whose name contains this text. */
   readonly only?: string;
+  /** File for a trace of where the time goes. */
+  readonly profile?: string;
   readonly signal: AbortSignal;
   /** Told what is being measured. */
   readonly onNote: (line: string) => void;
@@ -76,6 +78,7 @@ export function benchCommand(): Command {
     .option('--no-cold', 'backbone: leave out cold starts in fresh processes')
     .option('--weights <file>', "backbone: ResNet-18's weights (default: the cache, else random ones)")
     .addOption(new Option('--kernel <op=variant>', 'force a kernel variant (repeatable)').argParser(parseKernels))
+    .option('--profile <file>', 'backbone, ensemble: print time by kernel and stage, and write a trace to the file')
     .option('--out <file>', 'also write the JSON to a file')
     .action(async (what: BenchOptions['what'], { json, out, ...options }: CommandOptions) => {
       const bench = await loadBench();

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { benchTable, runBench } from '../../bench/index.js';
 import { startBruteForce } from '../../bench/brute-force.js';
@@ -70,11 +73,16 @@ describe('bench', () => {
     expect(report.summary).toEqual({});
   });
 
-  it('ensemble: with and without double buffering', async () => {
-    const report = await run('ensemble');
+  it('ensemble: with and without double buffering, and a trace', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tilesight-test-'));
+    const profile = join(folder, 'trace.json');
+    const report = await run('ensemble', { profile });
+    const trace = JSON.parse(readFileSync(profile, 'utf8')) as { traceEvents: { name: string }[] };
+    expect(trace.traceEvents.map((event) => event.name)).toContain('upload');
+    rmSync(folder, { recursive: true });
     expectReport(report);
     expect(Object.keys(report.summary)).toEqual(['overheadRatio', 'deviceIdleShare']);
-    expect(report.rows).toHaveLength(4);
+    expect(report.rows).toHaveLength(6);
   });
 
   it('ensemble --training: a step of a model and of a stack of convolutions', async () => {
