@@ -44,12 +44,17 @@ function createProgram(): Command {
 
 /** Runs a command line (without the program's name) and gives the exit code. */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
-  process.exitCode = 0;
+  // Commands that find something wrong without failing (the doctor) set the process's exit code.
+  process.exitCode = undefined;
   try {
     await createProgram().parseAsync(expandConfig(words), { from: 'user' });
-    return Number(process.exitCode);
+    return commandExitCode();
   } catch (error) {
     reportError(error, words.includes('--debug'));
     return exitCode(error);
   }
+}
+
+function commandExitCode(): number {
+  return Number(process.exitCode ?? 0);
 }

@@ -44,9 +44,9 @@ export function completeOptions(definition: ModelDefinition, given: Readonly<Rec
 
 function checkOption(model: string, option: ModelOption, value: unknown): number | string | boolean {
   if (value === undefined) return option.default;
-  const name = `--${model}.${option.name}`;
+  const word = typeof value === 'string' ? value : JSON.stringify(value);
   const refuse = (wanted: string): never => {
-    throw new TilesightError('usage', `${name} ${String(value)}: it must be ${wanted}`);
+    throw new TilesightError('usage', `--${model}.${option.name} ${word}: it must be ${wanted}`);
   };
   switch (typeof option.default) {
     case 'number': {
@@ -65,9 +65,7 @@ function checkOption(model: string, option: ModelOption, value: unknown): number
       if (value === true || value === 'true') return true;
       if (value === false || value === 'false') return false;
       return refuse('true or false');
-    default: {
-      const word = String(value);
+    default:
       return !option.choices || option.choices.includes(word) ? word : refuse(`one of ${option.choices.join(', ')}`);
-    }
   }
 }
