@@ -12,14 +12,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let column = tile.x * 8u + local.x;
   let plane = group.z;
   var origins: array<Origin, ROWS>;
-  for (var i = 0u; i < ROWS; i++) { // unroll
+  for (var i = 0u; i < ROWS; i++) { // unroll-memory
     origins[i] = origin_of(first_row + i, plane);
   }
   var sums: array<vec4f, ROWS>;
   for (var tap_y = 0u; tap_y < params.taps_y; tap_y++) {
     for (var tap_x = 0u; tap_x < params.taps_x; tap_x++) {
       var runs: array<Run, ROWS>;
-      for (var i = 0u; i < ROWS; i++) { // unroll
+      for (var i = 0u; i < ROWS; i++) { // unroll-memory
         runs[i] = run_of(origins[i], tap_y, tap_x);
       }
       var at = plane * params.plane_weight + column + (tap_y * params.taps_x + tap_x) * params.tap_weights;

@@ -19,7 +19,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   // What this thread loads: of four rows the value `local.x` of the sum, of four columns the value `local.y`, so that
   // neighbouring threads read neighbouring floats in both; DEPTH / SIDE times.
   var origins: array<Origin, 4>;
-  for (var i = 0u; i < 4u; i++) { // unroll
+  for (var i = 0u; i < 4u; i++) { // unroll-memory
     origins[i] = origin_of((tile.y * SIDE + local.y) * 4u + i, group.z);
   }
   let column = tile.x * SIDE + local.x;
@@ -28,17 +28,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   for (var tap_y = 0u; tap_y < params.taps_y; tap_y++) {
     for (var tap_x = 0u; tap_x < params.taps_x; tap_x++) {
       var runs: array<Run, 4>;
-      for (var i = 0u; i < 4u; i++) { // unroll
+      for (var i = 0u; i < 4u; i++) { // unroll-memory
         runs[i] = run_of(origins[i], tap_y, tap_x);
       }
       let tap = weights + (tap_y * params.taps_x + tap_x) * params.tap_weights;
       for (var block = 0u; block < params.run; block += DEPTH) {
         workgroupBarrier();
-        for (var part = 0u; part < DEPTH / SIDE; part++) { // unroll
+        for (var part = 0u; part < DEPTH / SIDE; part++) { // unroll-memory
           let k = block + part * SIDE + local.x;
           var rows = vec4f(0.0);
           if (k < params.run) {
-            rows = vec4f(value_of(runs[0], k), value_of(runs[1], k), value_of(runs[2], k), value_of(runs[3], k));
+            for (var i = 0u; i < 4u; i++) { // unroll-memory
+              rows[i] = value_of(runs[i], k);
+            }
           }
           left[(part * SIDE + local.x) * PITCH + local.y] = rows;
           let depth = part * SIDE + local.y;
@@ -49,7 +51,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
           right[depth * SIDE + local.x] = columns;
         }
         workgroupBarrier();
-        for (var k = 0u; k < DEPTH; k++) {
+        for (var k = 0u; k < DEPTH; k++) { // unroll-memory
           let rows = left[k * PITCH + local.y];
           let columns = right[k * SIDE + local.x];
           for (var i = 0u; i < 4u; i++) { // unroll
