@@ -94,9 +94,9 @@ const awkward: readonly Case[] = [
 
 /**
  * How many times the bound of a plain sum a variant may be off. Measured: F(2 × 2) 0.16 at most, like the plain sums;
- * F(4 × 4) 1.6 with one channel, where the bound is tightest, and 0.2 from five on.
+ * F(4 × 4) 1.6 with one channel, where the bound is tightest (3.5 on SwiftShader), and 0.2 from five on.
  */
-const slack: Readonly<Record<string, number>> = { winograd4: 3 };
+const slack: Readonly<Record<string, number>> = { winograd4: 6 };
 
 const shapeOf = ({ input, weight, options }: Case): ReturnType<typeof conv2dShape> =>
   conv2dShape(input, weight, options ?? {});
