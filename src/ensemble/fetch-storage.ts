@@ -24,7 +24,8 @@ export function fetchStorage(address: string, options: FetchStorageOptions = {})
     write: readOnly,
     remove: readOnly,
     async read(name) {
-      const url = new URL(name, base).href;
+      // Encoded, so that no name turns into an escape that a server would undo.
+      const url = new URL(name.split('/').map(encodeURIComponent).join('/'), base).href;
       if (!url.startsWith(base)) {
         throw new TilesightError('input', `${base}run.json names ${JSON.stringify(name)}, which lies outside the run`);
       }
