@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -80,3 +80,64 @@ export function report(what: string, figure: number, bound: number, direction: '
 
 /** Whether all hold; looks at every one. */
 export const all = (results: readonly boolean[]): boolean => results.every(Boolean);
+
+/** Runs a program to its end in a folder. */
+export function runProgram(program: string, words: readonly string[], folder: string): Promise<Outcome> {
+  const started = performance.now();
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, words, {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      shell: process.platform === 'win32',
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.on('error', reject);
+    child.on('close', (code) =>
+      resolve({ code: code ?? -1, stdout, stderr, seconds: (performance.now() - started) / 1000 }),
+    );
+  });
+}
+
+/** The packed package. */
+export interface Packed {
+  readonly file: string;
+  readonly unpackedBytes: number;
+  readonly paths: readonly string[];
+}
+
+/** Builds and packs the package into a folder. */
+export async function packPackage(folder: string): Promise<Packed> {
+  // The build prints, so it runs by itself and the JSON stays whole.
+  const built = await runProgram('npm', ['run', '--silent', 'build'], root);
+  const words = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
+  const packed = built.code === 0 ? await runProgram('npm', words, root) : built;
+  if (packed.code !== 0) throw new Error(`packing ended with ${packed.code}: ${packed.stderr.slice(-600)}`);
+  const [made] = JSON.parse(packed.stdout) as {
+    filename: string;
+    unpackedSize: number;
+    files: { path: string }[];
+  }[];
+  if (!made) throw new Error('npm packed nothing');
+  return {
+    file: join(folder, made.filename),
+    unpackedBytes: made.unpackedSize,
+    paths: made.files.map(({ path }) => path),
+  };
+}
+
+/** A project of a user's with the packed package installed, in an empty folder. */
+export async function installPackage(folder: string, { file }: Packed): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{ "name": "user", "private": true, "type": "module" }\n');
+  const { code, stderr } = await runProgram('npm', ['install', '--no-audit', '--no-fund', file], folder);
+  if (code !== 0) throw new Error(`npm install ended with ${code}: ${stderr.slice(-600)}`);
+}
+
+/** A line with what must be so, and whether it is; `why` is shown where it is not. */
+export function holds(what: string, so: boolean, why = ''): boolean {
+  console.log(`${so ? 'holds' : 'FAILS'}  ${what}${so || why === '' ? '' : `: ${why}`}`);
+  return so;
+}
