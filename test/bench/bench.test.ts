@@ -39,6 +39,8 @@ describe('bench', () => {
       'knnOverGemm',
       'coresetShareOfRoof',
     ]);
+    // What was left out has no figure, rather than a wrong one.
+    expect(report.summary).toMatchObject({ knnOverGemm: null, coresetShareOfRoof: null, directConvShareOfRoof: null });
     const rows = report.rows.filter((row) => 'kernel' in row) as Record<string, unknown>[];
     expect(rows.length).toBeGreaterThan(1);
     expect(rows.filter((row) => row['chosen'])).toHaveLength(1);
