@@ -112,7 +112,7 @@ export const stfpm: ModelDefinition = {
       minimum: 0,
       maximum: 1,
     },
-    ...trainingOptions({ steps: 400, learningRate: 0.4 }),
+    ...trainingOptions({ steps: 200, learningRate: 0.4 }),
   ],
   create: (options) =>
     createStfpm({

@@ -3,9 +3,9 @@ import { all, report, shared, trainJson } from './support.js';
 
 /** Steps that a line takes, in batches of 8. */
 const lines = [
-  { model: 'fastflow', steps: 150, ensembleSteps: 40 },
-  { model: 'reverse-distillation', steps: 150, ensembleSteps: 40 },
-  { model: 'stfpm', steps: 250, ensembleSteps: 60 },
+  { model: 'fastflow', steps: 80, ensembleSteps: 20 },
+  { model: 'reverse-distillation', steps: 80, ensembleSteps: 20 },
+  { model: 'stfpm', steps: 100, ensembleSteps: 30 },
 ] as const;
 
 /**
