@@ -1,12 +1,12 @@
 import type { NamedTensors } from '../engine/tensor.js';
-import type { LoadedPosition, Predictor } from '../models/predictor.js';
+import type { LoadedPosition, PositionSource, Predictor } from '../models/predictor.js';
 
 /**
  * Parameters of positions on the device, at most `capacity` at once. The one used longest ago makes room, its memory
  * overwritten in place, so that there are never two sets for one place. The next position's parameters can be fetched
  * to the host while the device still computes with this one's.
  */
-export class PositionCache {
+export class PositionCache implements PositionSource {
   readonly #loaded = new Map<number, LoadedPosition>();
   #prefetched: { position: number; tensors: Promise<NamedTensors> } | undefined;
 
@@ -25,14 +25,17 @@ export class PositionCache {
     this.#prefetched = { position, tensors };
   }
 
-  /** The position, on the device. Uploads queue behind everything submitted so far. */
-  async get(position: number): Promise<LoadedPosition> {
+  /** The position, if its parameters are on the device; used now, so it is the last to make room. */
+  loaded(position: number): LoadedPosition | undefined {
     const known = this.#loaded.get(position);
-    if (known) {
-      this.#loaded.delete(position);
-      this.#loaded.set(position, known);
-      return known;
-    }
+    if (!known) return undefined;
+    this.#loaded.delete(position);
+    this.#loaded.set(position, known);
+    return known;
+  }
+
+  /** Brings a position's parameters to the device. Uploads queue behind everything submitted so far. */
+  async load(position: number): Promise<LoadedPosition> {
     const fetched = this.#prefetched?.position === position ? this.#prefetched.tensors : this.read(position);
     this.#prefetched = undefined;
     const tensors = await fetched;

@@ -1,7 +1,7 @@
 import type { Mask, RgbImage, ScoreMap } from '../data/image.js';
 import { TilesightError } from '../engine/errors.js';
 import type { Profiler } from '../engine/profiler.js';
-import type { LoadedPosition, Predictor } from '../models/predictor.js';
+import type { Predictor } from '../models/predictor.js';
 import { MapMerger } from './merging.js';
 import type { PositionCache } from './positions.js';
 import { cutTile, tileOrigin, type TileGrid } from './tiling.js';
@@ -177,7 +177,10 @@ async function* grouped(
   if (group.length > 0) yield group;
 }
 
-/** Cuts a group's work into batches that hold at most as many positions as are on the device at once. */
+/**
+ * Cuts a group's work into batches. Where parameters stream, position follows position, so that an upload serves all images
+ * of the group; else image follows image. A batch may hold tiles of any positions.
+ */
 function* batches(
   group: readonly Work[],
   positions: number,
@@ -185,27 +188,13 @@ function* batches(
   options: PredictImagesOptions,
 ): Generator<Batch> {
   const { batch } = options.predictor.setting;
-  const { capacity } = options.positions;
-  const streaming = capacity < models;
   const order: { work: Work; position: number }[] = [];
-  if (streaming) {
+  if (options.positions.capacity < models) {
     for (let position = 0; position < positions; position++) for (const work of group) order.push({ work, position });
   } else {
     for (const work of group) for (let position = 0; position < positions; position++) order.push({ work, position });
   }
-  let items: { work: Work; position: number }[] = [];
-  const distinct = new Set<number>();
-  for (const item of order) {
-    const full = items.length === batch || (streaming && !distinct.has(item.position) && distinct.size === capacity);
-    if (full) {
-      yield { items };
-      items = [];
-      distinct.clear();
-    }
-    items.push(item);
-    distinct.add(item.position);
-  }
-  if (items.length > 0) yield { items };
+  for (let start = 0; start < order.length; start += batch) yield { items: order.slice(start, start + batch) };
 }
 
 /** Two batches in flight: one computes, the other is filled or read. */
@@ -233,9 +222,8 @@ class Pipeline {
       cutTile(work.image, grid, position, pixels.subarray(index * tileBytes, (index + 1) * tileBytes));
     });
     profiler?.host('cut tiles', started);
-    const loaded: LoadedPosition[] = [];
-    for (const { position } of batch.items) loaded.push(await positions.get(shared ? 0 : position));
-    await predictor.submit(slot, pixels.subarray(0, batch.items.length * tileBytes), loaded);
+    const wanted = batch.items.map(({ position }) => (shared ? 0 : position));
+    await predictor.submit(slot, pixels.subarray(0, batch.items.length * tileBytes), wanted, positions);
     this.#slots[slot] = batch;
     const last = batch.items.at(-1);
     if (last && !shared && positions.capacity < grid.rows * grid.columns) {

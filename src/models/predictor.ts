@@ -103,6 +103,14 @@ export interface LoadedPosition {
   readonly parameters: ParameterPool;
 }
 
+/** Where a predictor gets positions from; see the ensemble's cache. */
+export interface PositionSource {
+  /** The position, if its parameters are on the device. */
+  loaded(position: number): LoadedPosition | undefined;
+  /** Brings a position's parameters to the device; may overwrite those of another, behind everything submitted so far. */
+  load(position: number): Promise<LoadedPosition>;
+}
+
 /** Results of one batch: maps `[n, h, w]` behind each other and a score a tile. */
 export interface BatchResult {
   readonly maps: Float32Array;
@@ -182,20 +190,35 @@ export class Predictor {
   }
 
   /**
-   * Submits one batch: `pixels` holds a tile for each of `positions`, behind each other. Fewer than a batch are fine.
+   * Submits one batch: `pixels` holds a tile for each of `positions`, behind each other. Fewer than a batch are fine. The
+   * frozen part runs once for all of them; the heads follow in one submit as long as their positions are on the device,
+   * and position after position where parameters stream: each then overwrites those of a head that was submitted before.
    * The slot must have been read since its last use.
    */
-  async submit(slot: number, pixels: Uint8Array, positions: readonly LoadedPosition[]): Promise<void> {
+  async submit(slot: number, pixels: Uint8Array, positions: readonly number[], source: PositionSource): Promise<void> {
     const { plan, gpu, setting } = this;
     const started = performance.now();
     await this.frozen.write(slot, plan.pixels, pixels);
     this.profiler?.host('upload', started);
-    const encoder = gpu.device.createCommandEncoder({ label: 'batch' });
-    this.frozen.encode(encoder, slot);
     const results = this.#results[slot];
     if (!results) throw new Error(`the predictor has ${predictorSlots} slots`);
     const mapBytes = setting.tile.height * setting.tile.width * 4;
-    positions.forEach(({ program }, index) => {
+    let encoder = gpu.device.createCommandEncoder({ label: 'batch' });
+    this.frozen.encode(encoder, slot);
+    const encoded = new Set<Program>([this.frozen]);
+    const flush = (): void => {
+      gpu.submit(encoder);
+      for (const program of encoded) program.submitted(program === this.frozen ? slot : 0);
+      encoded.clear();
+      encoder = gpu.device.createCommandEncoder({ label: 'batch' });
+    };
+    for (const [index, position] of positions.entries()) {
+      let loaded = source.loaded(position);
+      if (!loaded) {
+        flush();
+        loaded = await source.load(position);
+      }
+      const { program } = loaded;
       plan.features.forEach((feature, number) => {
         const input = plan.headInputs[number];
         if (!input) return;
@@ -204,14 +227,13 @@ export class Predictor {
         encoder.copyBufferToBuffer(from, index * bytes, program.deviceTensor(input).memory.buffer, 0, bytes);
       });
       program.encode(encoder);
+      encoded.add(program);
       const map = program.deviceTensor(plan.outputs.map).memory.buffer;
       encoder.copyBufferToBuffer(map, 0, results.buffer, index * mapBytes, mapBytes);
       const score = program.deviceTensor(plan.outputs.score).memory.buffer;
       encoder.copyBufferToBuffer(score, 0, results.buffer, setting.batch * mapBytes + index * 4, 4);
-    });
-    gpu.submit(encoder);
-    this.frozen.submitted(slot);
-    for (const { program } of new Set(positions)) program.submitted();
+    }
+    flush();
   }
 
   /** Waits for a slot's batch and copies its first `count` results out. */

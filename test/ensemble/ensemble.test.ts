@@ -8,7 +8,7 @@ import { smoothSeams } from '../../src/ensemble/seams.js';
 import { cutTile, tileGrid } from '../../src/ensemble/tiling.js';
 import { planPredictor, Predictor } from '../../src/models/predictor.js';
 import { testGpu } from '../gpu.js';
-import { memoryTiles, tinyBackbone } from '../models/tiny-backbone.js';
+import { memoryTiles, onePosition, tinyBackbone } from '../models/tiny-backbone.js';
 import {
   configurationOf,
   drawImage,
@@ -49,7 +49,7 @@ async function fitAndPredict(crops: Uint8Array, query: Uint8Array, configuration
   const one = { ...setting, batch: 1 };
   const predictor = await Predictor.create(gpu, planPredictor(model, one), one, { pool });
   const position = await predictor.load(parameters);
-  await predictor.submit(0, query, [position]);
+  await predictor.submit(0, query, [0], onePosition(position));
   const { maps } = await predictor.read(0, 1);
   predictor.release(position);
   predictor.destroy();

@@ -9,7 +9,7 @@ import { planPredictor, Predictor } from '../../src/models/predictor.js';
 import type { ModelSetting } from '../../src/models/anomaly-model.js';
 import type { HostTensor, NamedTensors } from '../../src/engine/tensor.js';
 import { testGpu } from '../gpu.js';
-import { randomPixels, tinyBackbone } from '../models/tiny-backbone.js';
+import { randomPixels, onePosition, tinyBackbone } from '../models/tiny-backbone.js';
 import { randomTensor } from '../kernels/harness.js';
 import { tinyModel } from './support.js';
 
@@ -80,7 +80,7 @@ describe('images of odd sizes', () => {
       const counts = new Float64Array(sums.length);
       for (let position = 0; position < grid.positions; position++) {
         const loaded = await predictor.load(await read(position));
-        await predictor.submit(0, cutTile(image, grid, position), [loaded]);
+        await predictor.submit(0, cutTile(image, grid, position), [position], onePosition(loaded));
         const { maps } = await predictor.read(0, 1);
         predictor.release(loaded);
         const { top, left } = tileOrigin(grid, position);

@@ -21,7 +21,7 @@ import { gatherFeaturesReference } from '../reference/gather-channels.js';
 import { choleskyInverseReference, distanceReference, momentsReference } from '../reference/gaussian.js';
 import { gaussianBlurReference } from '../reference/gaussian-blur.js';
 import { resize2dReference } from '../reference/resize2d.js';
-import { memoryTiles, randomPixels, tinyBackbone } from './tiny-backbone.js';
+import { memoryTiles, randomPixels, onePosition, tinyBackbone } from './tiny-backbone.js';
 
 const tile = { height: 28, width: 20 };
 const grid = { height: 7, width: 5 };
@@ -126,7 +126,7 @@ describe('PaDiM', () => {
     const position = await predictor.load(parameters);
     // A tile that was not trained on, and one that was.
     const query = pixels.subarray((images - 1) * tileBytes, (images + 1) * tileBytes);
-    await predictor.submit(0, query, [position, position]);
+    await predictor.submit(0, query, [0, 0], onePosition(position));
     const { maps, scores } = await predictor.read(0, 2);
     const features = await embeddings(gpu, setting, query, 2);
     for (const index of [0, 1]) {

@@ -19,7 +19,7 @@ import { gaussianBlurReference } from '../reference/gaussian-blur.js';
 import { kCentreReference } from '../reference/k-centre.js';
 import { pool2dReference } from '../reference/pool2d.js';
 import { resize2dReference } from '../reference/resize2d.js';
-import { memoryTiles, randomPixels, tinyBackbone } from './tiny-backbone.js';
+import { memoryTiles, randomPixels, onePosition, tinyBackbone } from './tiny-backbone.js';
 
 const tile = { height: 56, width: 40 };
 const grid = { height: 7, width: 5 };
@@ -163,7 +163,7 @@ describe('PatchCore', () => {
       expect(plan.positionBytes).toBe(Math.ceil((bank.length * (f16 ? 2 : 4)) / 16) * 16);
       const predictor = await Predictor.create(gpu, plan, setting);
       const position = await predictor.load(parameters);
-      await predictor.submit(0, query, [position, position]);
+      await predictor.submit(0, query, [0, 0], onePosition(position));
       const { maps, scores } = await predictor.read(0, 2);
       for (const index of [0, 1]) {
         const one = asked.subarray(index * patches * elements, (index + 1) * patches * elements);

@@ -4,6 +4,7 @@ import { conv2d } from '../../src/kernels/conv2d/conv2d.js';
 import { relu } from '../../src/kernels/elementwise.js';
 import type { TileSource } from '../../src/models/anomaly-model.js';
 import type { Backbone } from '../../src/models/backbones/backbone.js';
+import type { LoadedPosition, PositionSource } from '../../src/models/predictor.js';
 import { randomTensor } from '../kernels/harness.js';
 
 /** A backbone of a few convolutions with the layers that models ask for: for tests of what is behind it. */
@@ -54,4 +55,9 @@ export function memoryTiles(pixels: Uint8Array, count: number): TileSource {
 /** Random 8-bit pixels. */
 export function randomPixels(count: number, seed: number): Uint8Array {
   return Uint8Array.from(randomTensor([count], seed, 127).data, (value) => Math.round(value + 128));
+}
+
+/** A source that has one position and gives it whatever is asked for. */
+export function onePosition(position: LoadedPosition): PositionSource {
+  return { loaded: () => position, load: () => Promise.resolve(position) };
 }
