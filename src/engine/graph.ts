@@ -66,6 +66,8 @@ export interface Lowering {
     compute: (source: HostTensor) => HostTensor,
     dtype?: DType,
   ): Tensor | undefined;
+  /** Whether a parameter's contents are known while loading and never change on the device. */
+  isConstant(tensor: Tensor): boolean;
   /**
    * Picks a variant: the forced one (if it is among `variants`), else the winner of the tuning table for `shapeKey`,
    * else `preferred`.

@@ -112,6 +112,7 @@ export function compile(graph: Graph, options: PlanOptions): Plan {
         }
         return tensor;
       },
+      isConstant: (tensor) => tensor.contents !== undefined && !updated.has(tensor),
       choose: (operator, shapeKey, variants, preferred) => {
         const variant = chooseVariant(options, operator, shapeKey, variants, preferred);
         choices.set(`${operator}|${shapeKey}`, variant.name);

@@ -1,13 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gpu } from '../../src/engine/gpu.js';
 import { gradients } from '../../src/engine/gradients.js';
-import { Graph } from '../../src/engine/graph.js';
+import { Graph, type Operator } from '../../src/engine/graph.js';
 import { compile } from '../../src/engine/plan.js';
 import { Profiler } from '../../src/engine/profiler.js';
 import { floatToHalf, halfToFloat } from '../../src/engine/encoding.js';
 import { ParameterPool, Program } from '../../src/engine/program.js';
 import { add, affine, multiply, subtract } from '../../src/kernels/elementwise.js';
+import { conv2d } from '../../src/kernels/conv2d/conv2d.js';
 import { testGpu } from '../gpu.js';
+import { randomTensor } from '../kernels/harness.js';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -139,6 +141,26 @@ describe('gradients', () => {
     program.destroy();
   });
 });
+
+describe('weights that are trained in place', () => {
+  it('are convolved by variants that need no packing, also where they start from given values', async () => {
+    const graph = new Graph('trained');
+    const x = graph.parameter('x', [1, 32, 32, 64], { contents: () => randomTensor([1, 32, 32, 64], 1) });
+    const weight = graph.parameter('w', [3, 3, 64, 64], { contents: () => randomTensor([3, 3, 64, 64], 2, 0.1) });
+    const y = graph.output(conv2d(graph, x, weight, { padding: 1 }));
+    const zero = graph.parameter('g', [3, 3, 64, 64]);
+    const momentum = graph.parameter('m', [3, 3, 64, 64]);
+    graph.add(touch, [weight, zero, momentum], undefined, [], [weight]);
+    for (const forced of ['winograd4', 'subgroup-f16']) {
+      const program = await Program.create(gpu, compile(graph, { adapter: gpu.profile, kernels: { conv2d: forced } }));
+      expect((await program.execute(new Map())).get(y)?.every(Number.isFinite)).toBe(true);
+      program.destroy();
+    }
+  });
+});
+
+/** Says that it updates its first input, and does nothing. */
+const touch: Operator<undefined> = { name: 'touch', lower: () => undefined };
 
 describe('half precision', () => {
   it('rounds to the nearest even and back', () => {

@@ -50,7 +50,9 @@ function lowerWithEpilogue(
   epilogue: EpilogueInputs,
 ): void {
   const { weight, bias, residual } = epilogue;
-  const variants = conv2dVariants.filter((variant) => variant.applies(shape, lowering.adapter, weight));
+  // Weights that are trained in place cannot be packed while loading, whatever they start from.
+  const known = lowering.isConstant(weight) ? weight : { ...weight, contents: undefined };
+  const variants = conv2dVariants.filter((variant) => variant.applies(shape, lowering.adapter, known));
   const order = chooseConv2d(shape, lowering.adapter);
   const preferred = order.flatMap((name) => variants.filter((variant) => variant.name === name))[0] ?? naive;
   const variant = lowering.choose('conv2d', conv2dKey(shape), variants, preferred);

@@ -221,7 +221,9 @@ const matmulOperator: Operator<MatmulAttributes> = {
     if (!a || !result) throw new Error('matmul wants two operands');
     const epilogue = epilogueInputs(node, lowering);
     const { weight, bias, residual } = epilogue;
-    const variants = matmulVariants.filter((variant) => variant.applies(shape, lowering.adapter, weight));
+    // Weights that are trained in place cannot be packed while loading, whatever they start from.
+    const known = lowering.isConstant(weight) ? weight : { ...weight, contents: undefined };
+    const variants = matmulVariants.filter((variant) => variant.applies(shape, lowering.adapter, known));
     const fastest = chooseMatmul(lowering.adapter);
     const preferred = variants.find((variant) => variant.name === fastest) ?? naive;
     const variant = lowering.choose('matmul', matmulKey(shape), variants, preferred);
