@@ -69,11 +69,12 @@ try {
     status.textContent = 'Computing …';
     file.disabled = true;
     predict(ensemble, picked)
-      .then(({ score, anomalous, map, boxes }) => {
-        const what = anomalous ? `anomalous, ${boxes.length} regions` : 'good';
+      .then(({ score, anomalous, boxes, rawMap, rawScores }) => {
+        const what = anomalous ? `anomalous, ${boxes.length} ${boxes.length === 1 ? 'region' : 'regions'}` : 'good';
         status.textContent = `Score ${score.toFixed(3)}: ${what}`;
-        // For whoever wants the numbers.
-        document.dispatchEvent(new CustomEvent('predicted', { detail: { score, map: Array.from(map.data) } }));
+        // The numbers before normalisation, for whoever wants them.
+        const detail = { score: rawScores.maximum, map: Array.from(rawMap.data) };
+        document.dispatchEvent(new CustomEvent('predicted', { detail }));
       }, fail)
       .finally(() => (file.disabled = false));
   });
