@@ -2,7 +2,7 @@
  * A new anomaly model, from its network to a trained run: an autoencoder squeezes a layer of the backbone through a few
  * channels and learns to make good features again; where it fails, something is wrong.
  *
- *   node --import ./scripts/register.mjs examples/write-a-model.ts DATA RUN [WEIGHTS]
+ *   node --import ./scripts/register.mjs examples/write-a-model.ts DATA RUN [STEPS] [WEIGHTS]
  */
 import type { ModelDefinition, Network } from '../src/node.js';
 import { convolutionLayer, defaultTraining, readTrainingOptions, registerModel, train } from '../src/node.js';
@@ -50,9 +50,9 @@ function only(layers: readonly Tensor[]): Tensor {
   return layer;
 }
 
-const [data, out, weights] = process.argv.slice(2);
+const [data, out, steps, weights] = process.argv.slice(2);
 if (data === undefined || out === undefined) {
-  console.error('usage: write-a-model.ts DATA RUN [WEIGHTS]');
+  console.error('usage: write-a-model.ts DATA RUN [STEPS] [WEIGHTS]');
   process.exit(2);
 }
 registerModel(autoencoder);
@@ -61,6 +61,7 @@ const { summary, ensemble, gpu } = await train(
   {
     ...defaultTraining,
     ...{ model: 'autoencoder', data, out, imageSize: size, tileSize: size, batch: 8 },
+    ...(steps !== undefined && { modelOptions: { steps } }),
     ...(weights !== undefined && { weights }),
   },
   { onProgress: (stage, done, total, detail) => console.error(`${stage} ${done}/${total} ${detail ?? ''}`) },

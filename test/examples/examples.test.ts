@@ -1,11 +1,12 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { generateSample } from '../../src/data/synthetic.js';
+import { generateSample, writeSynthetic } from '../../src/data/synthetic.js';
 import { nodeImages } from '../../src/node/images.js';
 
 let folder: string;
@@ -67,6 +68,32 @@ describe('write-a-kernel', () => {
     expect(code, stderr).toBe(0);
     expect(stdout).toContain('dilate/2');
     expect(stdout).toContain('1961 pixels, 0 differ');
+  });
+});
+
+describe('write-a-model', () => {
+  it('trains a model of its own, and evaluates it', async () => {
+    const data = join(folder, 'data');
+    await writeSynthetic(
+      data,
+      {
+        size: { height: 128, width: 128 },
+        counts: { train: 9, testGood: 2, testPerKind: 2 },
+        kinds: ['blob'],
+        defectPixels: [32],
+        seed: 1,
+      },
+      { writer: nodeImages, makeFolder: (path) => mkdir(path, { recursive: true }).then(() => undefined) },
+    );
+    const { code, stdout, stderr } = await finish('write-a-model', data, join(folder, 'own'), '4');
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/^image AUROC [\d.]+, pixel AUROC [\d.]+$/m);
+    // As many steps as were asked for.
+    expect(stderr).toContain(' 4/4 ');
+    const { configuration } = JSON.parse(readFileSync(join(folder, 'own', 'run.json'), 'utf8')) as {
+      configuration: { model: string };
+    };
+    expect(configuration.model).toBe('autoencoder');
   });
 });
 
