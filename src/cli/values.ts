@@ -52,8 +52,3 @@ export function parseKernels(text: string, before: Readonly<Record<string, strin
   }
   return kernels;
 }
-
-/** A size as it is typed: `256` or `480x640`. */
-export function formatSize({ height, width }: ImageSize): string {
-  return height === width ? String(height) : `${height}x${width}`;
-}

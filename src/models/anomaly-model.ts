@@ -1,7 +1,7 @@
 import type { Gpu } from '../engine/gpu.js';
 import type { Graph, Tensor } from '../engine/graph.js';
 import type { AdapterProfile } from '../engine/adapter.js';
-import type { Plan, VariantTable } from '../engine/plan.js';
+import type { VariantTable } from '../engine/plan.js';
 import type { Profiler } from '../engine/profiler.js';
 import type { ParameterPool } from '../engine/program.js';
 import type { DType, NamedTensors, Shape } from '../engine/tensor.js';
@@ -150,10 +150,4 @@ export interface AnomalyModel {
   planFit(setting: ModelSetting): FitPlan;
   /** Programs for fitting, used for one position after the other. */
   createFitter(setting: ModelSetting, context: FitContext): Promise<Fitter>;
-}
-
-/** Sums a plan's bytes into an account by owner. */
-export function planOwners(plan: Plan): Record<string, number> {
-  const { parameters, activations, inputs, outputs, slots, uniforms } = plan.bytes;
-  return { parameters, activations, inputs, outputs, slots, uniforms };
 }
