@@ -28,7 +28,8 @@ interface Measured {
 export async function benchKernels(gpu: Gpu, options: BenchOptions): Promise<BenchReport> {
   const effort: Effort = { iterations: options.samples ?? (options.tiny ? 2 : 7), time: 0 };
   options.onNote('roofs …');
-  const copied = options.tiny ? 2 ** 16 : 2 ** 24;
+  // More than any cache holds: a large device's takes 50 MB.
+  const copied = options.tiny ? 2 ** 16 : gpu.profile.class === 'hardware' ? 2 ** 26 : 2 ** 24;
   const before = await measureRoofs(gpu, effort, copied);
   const tuning = await loadTuning(gpu);
   const measured: Measured[] = [];
