@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { all, report, shared, tilesight, trainJson } from './support.js';
+import { all, report, shared, tilesight, trainJson, type TrainedMetrics } from './support.js';
 
 interface Setup {
   readonly name: string;
@@ -12,7 +12,7 @@ interface Setup {
 }
 
 /** The paper's setups on the real category. */
-const setups: readonly Setup[] = [
+const bottleSetups: readonly Setup[] = [
   { name: 'single 256', image: 256, tile: 256, stride: 256 },
   { name: 'single 512', image: 512, tile: 512, stride: 512 },
   { name: 'shared 2x2 at 512', image: 512, tile: 256, stride: 256, shared: true },
@@ -21,69 +21,82 @@ const setups: readonly Setup[] = [
   { name: 'ensemble 3x3 at 512', image: 512, tile: 256, stride: 128 },
 ];
 
-/** The paper's table on MVTec AD bottle, and the effect of resolution on synthetic defects of stated sizes. */
+const header = '| setup | image AUROC (maximum) | (mean) | pixel AUROC | AUPRO |\n| --- | --- | --- | --- | --- |';
+
+/** A list of numbers from the environment. */
+function numbers(variable: string, otherwise: string): number[] {
+  const found = (process.env[variable] ?? otherwise).split(',').map(Number);
+  if (!found.every((value) => Number.isInteger(value) && value > 0))
+    throw new Error(`${variable}: give positive whole numbers with commas between, as ${otherwise}`);
+  return found;
+}
+
+/**
+ * The paper's table on MVTec AD bottle, and the effect of resolution on synthetic defects of stated sizes, each row as soon
+ * as it is there. In parts: `TILESIGHT_ONLY=bottle` or `synthetic`; `TILESIGHT_SHARED` is the folder that holds
+ * `data/mvtec/bottle` and `weights/resnet18.safetensors`, `TILESIGHT_SIZE` the side of the synthetic images (2048) and
+ * `TILESIGHT_DEFECTS` the largest sides of their defects in pixels (`8,16,32`).
+ */
 export async function run(): Promise<boolean> {
+  const only = process.env['TILESIGHT_ONLY'];
+  if (only !== undefined && only !== 'bottle' && only !== 'synthetic')
+    throw new Error(`TILESIGHT_ONLY=${only}: give bottle or synthetic`);
   const results: boolean[] = [];
   const folder = shared();
-  const columns = '| setup | image AUROC (maximum) | (mean) | pixel AUROC | AUPRO |\n| --- | --- | --- | --- | --- |';
-  if (folder) {
-    console.log(columns);
-    for (const setup of setups) {
-      const { metrics } = await trainJson([
-        ...['--data', join(folder, 'data', 'mvtec', 'bottle'), '--backbone', 'resnet18'],
-        ...['--weights', join(folder, 'weights', 'resnet18.safetensors'), '--validation', 'same-as-test', '--no-check'],
-        ...sizeWords(setup),
-      ]);
-      console.log(row(setup.name, metrics));
-      if (setup.name === 'ensemble 3x3 at 512') {
-        results.push(report('3x3 image AUROC', metrics.imageAUROC, 0.986));
-        results.push(report('3x3 pixel AUROC', metrics.pixelAUROC, 0.981));
-      }
-    }
+  if (only !== 'synthetic' && folder) results.push(...(await bottleTable(folder)));
+  if (only !== 'bottle') results.push(...(await syntheticTable()));
+  return all(results);
+}
+
+async function bottleTable(folder: string): Promise<boolean[]> {
+  const results: boolean[] = [];
+  console.log(`MVTec AD bottle, PaDiM on ResNet-18\n${header}`);
+  for (const setup of bottleSetups) {
+    const { metrics } = await trainJson([
+      ...['--data', join(folder, 'data', 'mvtec', 'bottle'), '--backbone', 'resnet18'],
+      ...['--weights', join(folder, 'weights', 'resnet18.safetensors'), '--validation', 'same-as-test', '--no-check'],
+      ...sizeWords(setup),
+    ]);
+    console.log(row(setup.name, metrics));
+    if (setup.name !== 'ensemble 3x3 at 512') continue;
+    results.push(report('3x3 image AUROC', metrics.imageAUROC, 0.986));
+    results.push(report('3x3 pixel AUROC', metrics.pixelAUROC, 0.981));
   }
+  return results;
+}
+
+async function syntheticTable(): Promise<boolean[]> {
+  const [size = 2048] = numbers('TILESIGHT_SIZE', '2048');
+  const tile = 256;
+  const side = Math.ceil(size / tile);
+  const results: boolean[] = [];
   const temporary = mkdtempSync(join(tmpdir(), 'tilesight-defects-'));
   try {
-    console.log(`\nsynthetic boards of 1024 pixels by size of the defects\n${columns}`);
-    for (const pixels of [8, 16, 32]) {
+    console.log(`\nsynthetic boards of ${size} pixels by size of the defects, PaDiM on MobileNetV2\n${header}`);
+    for (const pixels of numbers('TILESIGHT_DEFECTS', '8,16,32')) {
       const data = join(temporary, `board-${pixels}`);
-      const drawn = [
-        '--size',
-        '1024',
-        '--train',
-        '24',
-        '--good',
-        '10',
-        '--per-kind',
-        '3',
-        '--defect-pixels',
-        String(pixels),
-      ];
-      const { code, stderr } = await tilesight(['synth', '--out', data, ...drawn]);
+      const drawn = ['--train', '24', '--good', '10', '--per-kind', '3', '--defect-pixels', String(pixels)];
+      const { code, stderr } = await tilesight(['synth', '--out', data, '--size', String(size), ...drawn]);
       if (code !== 0) throw new Error(stderr);
-      const scores = new Map<number, number>();
+      const gained: number[] = [];
       for (const setup of [
-        { name: `≤ ${pixels} px, single, image scaled to 256`, image: 256, tile: 256, stride: 256 },
-        { name: `≤ ${pixels} px, ensemble 4x4 at 1024`, image: 1024, tile: 256, stride: 256 },
+        { name: `≤ ${pixels} px, single, image scaled to 256`, image: tile, tile, stride: tile },
+        { name: `≤ ${pixels} px, single, image scaled to 512`, image: 2 * tile, tile: 2 * tile, stride: 2 * tile },
+        { name: `≤ ${pixels} px, ensemble ${side}x${side} at ${size}`, image: size, tile, stride: tile },
       ]) {
-        const { metrics } = await trainJson([
-          '--data',
-          data,
-          '--backbone',
-          'mobilenet-v2',
-          '--no-check',
-          ...sizeWords(setup),
-        ]);
+        const words = ['--data', data, '--backbone', 'mobilenet-v2', '--no-check', ...sizeWords(setup)];
+        const { metrics } = await trainJson(words);
         console.log(row(setup.name, metrics));
-        scores.set(setup.image, metrics.pixelAUPRO);
+        gained.push(metrics.pixelAUPRO);
       }
-      results.push(
-        report(`≤ ${pixels} px: AUPRO gained by the ensemble`, (scores.get(1024) ?? 0) - (scores.get(256) ?? 0), 0),
-      );
+      const ensemble = gained.pop() ?? NaN;
+      results.push(report(`≤ ${pixels} px: AUPRO gained by the ensemble`, ensemble - Math.max(...gained), 0));
+      rmSync(data, { recursive: true, force: true });
     }
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
-  return all(results);
+  return results;
 }
 
 function sizeWords({ image, tile, stride, shared: one }: Setup): string[] {
@@ -91,10 +104,7 @@ function sizeWords({ image, tile, stride, shared: one }: Setup): string[] {
   return one ? [...words, '--shared'] : words;
 }
 
-function row(
-  name: string,
-  metrics: { imageAUROCMaximum: number; imageAUROCMean: number; pixelAUROC: number; pixelAUPRO: number },
-): string {
+function row(name: string, metrics: TrainedMetrics): string {
   const figures = [metrics.imageAUROCMaximum, metrics.imageAUROCMean, metrics.pixelAUROC, metrics.pixelAUPRO];
   return `| ${name} | ${figures.map((figure) => figure.toFixed(4)).join(' | ')} |`;
 }
