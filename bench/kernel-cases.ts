@@ -63,7 +63,7 @@ function builder(name: string): Builder {
 const bytesOf = (...shapes: readonly Shape[]): number =>
   shapes.reduce((sum, shape) => sum + 4 * elementCount(shape), 0);
 
-/** A convolution at batch 1. */
+/** A convolution; its values are checked at batch 1. */
 function convolution(
   kernel: string,
   size: number,
@@ -71,24 +71,25 @@ function convolution(
   outputs: number,
   side: number,
   options: Conv2dOptions = {},
+  batch = 1,
 ): KernelCase {
   const { graph, parameter } = builder(kernel);
   const groups = options.groups ?? 1;
-  const input = parameter('input', [1, size, size, inputs]);
+  const input = parameter('input', [batch, size, size, inputs]);
   const weight = parameter('weight', [side, side, inputs / groups, outputs]);
   const all = { padding: (side - 1) >> 1, ...options };
   const shape = conv2dShape(input.tensor.shape, weight.tensor.shape, all);
   const output = graph.output(conv2d(graph, input.tensor, weight.tensor, all));
   return {
     kernel,
-    shape: `${inputs}→${outputs} @${size}²`,
+    shape: `${batch > 1 ? `${batch}×` : ''}${inputs}→${outputs} @${size}²`,
     operator: 'conv2d',
     graph,
     flops: 2 * elementCount(output.shape) * side * side * (inputs / groups),
     bytes: bytesOf(input.host.shape, weight.host.shape, output.shape),
     bound: groups > 1 ? 'memory' : 'arithmetic',
     outputs: [output],
-    reference: () => referenceConv2d(shape, input.host, weight.host),
+    ...(batch === 1 && { reference: () => referenceConv2d(shape, input.host, weight.host) }),
   };
 }
 
@@ -107,7 +108,7 @@ function product(rows: number, inner: number, columns: number): KernelCase {
     bytes: bytesOf(a.host.shape, b.host.shape, output.shape),
     bound: 'arithmetic',
     outputs: [output],
-    reference: () => referenceMatmul(shape, a.host, b.host),
+    ...(rows * inner * columns < 2 ** 30 && { reference: () => referenceMatmul(shape, a.host, b.host) }),
   };
 }
 
@@ -312,6 +313,20 @@ function elementwise(kernel: 'add' | 'relu', count: number): KernelCase {
   };
 }
 
+/** Products that fill a large device: the layers of a batch of tiles. */
+function batchedCases(): (() => KernelCase)[] {
+  return [
+    () => convolution('conv 3×3 s1', 64, 64, 64, 3, {}, 16),
+    () => convolution('conv 3×3 s1', 32, 128, 128, 3, {}, 16),
+    () => convolution('conv 3×3 s1', 16, 256, 256, 3, {}, 16),
+    () => convolution('conv 3×3 s2', 64, 64, 128, 3, { stride: 2 }, 16),
+    () => convolution('conv 7×7 s2', 256, 3, 64, 7, { stride: 2 }, 16),
+    () => convolution('conv 1×1', 64, 24, 144, 1, {}, 16),
+    () => convolution('conv 1×1', 16, 576, 96, 1, {}, 16),
+    () => product(4096, 1024, 1024),
+  ];
+}
+
 /** What is measured: the shapes of the real backbones at 256² and of the models' own operators, or tiny ones. */
 export function kernelCases(gpu: Gpu, tiny: boolean): (() => KernelCase)[] {
   if (tiny) {
@@ -342,6 +357,7 @@ export function kernelCases(gpu: Gpu, tiny: boolean): (() => KernelCase)[] {
     () => convolution('conv 3×3 s1 depthwise', 16, 576, 576, 3, { groups: 576 }),
     () => convolution('conv 3×3 s2 depthwise', 64, 144, 144, 3, { groups: 144, stride: 2 }),
     () => product(512, 1024, 576),
+    ...(gpu.profile.class === 'hardware' ? batchedCases() : []),
     () => neighbours(784, 2048, 384),
     () => neighbours(784, 2048, 1536),
     () => coreset(gpu, 16_384, 128, 256),

@@ -4,6 +4,7 @@ import type { Graph, Tensor } from '../../src/engine/graph.js';
 import type { HostTensor } from '../../src/engine/tensor.js';
 import { concat } from '../../src/kernels/concat.js';
 import { add, channelScale } from '../../src/kernels/elementwise.js';
+import { matmul } from '../../src/kernels/matmul/matmul.js';
 import { resize2d } from '../../src/kernels/resize2d.js';
 import { testGpu } from '../gpu.js';
 import { randomTensor, runOperator } from './harness.js';
@@ -30,4 +31,27 @@ describe('work a thread', () => {
       runOperator(gpu, inputs, build, { adapter: { ...gpu.profile, class: adapterClass } });
     expect(await run('hardware')).toEqual(await run('lavapipe'));
   });
+});
+
+describe('the tile of a workgroup in products through workgroup memory', () => {
+  // Rows for so many workgroups that hardware takes 8 × 8, and with few columns 8 × 4 a thread; the last ones are cut off.
+  for (const [rows, columns] of [
+    [36_001, 100],
+    [36_001, 58],
+    [65, 68],
+  ] as const) {
+    it(`changes no bit of ${rows} × 19 × ${columns}`, async () => {
+      const gpu = await testGpu();
+      const inputs = [randomTensor([rows, 19], 1), randomTensor([19, columns], 2)];
+      const run = (adapterClass: AdapterClass): Promise<HostTensor[]> =>
+        runOperator(gpu, inputs, (graph, [a, b]) => (a && b ? [matmul(graph, a, b)] : []), {
+          adapter: { ...gpu.profile, class: adapterClass },
+          kernels: { matmul: 'shared' },
+        });
+      const [large, small] = [await run('hardware'), await run('lavapipe')];
+      expect(
+        large.map(({ data }) => Buffer.from(data.buffer).equals(Buffer.from(small[0]?.data.buffer ?? []))),
+      ).toEqual([true]);
+    });
+  }
 });

@@ -1,5 +1,5 @@
 import type { AdapterProfile } from '../../engine/adapter.js';
-import { fastestProduct } from '../product/product.js';
+import { fastestProduct, prefersSlices } from '../product/product.js';
 import { isDepthwise, type Conv2dShape } from './shape.js';
 
 /** Names of the convolution's variants. */
@@ -16,11 +16,11 @@ export function chooseConv2d(shape: Conv2dShape, adapter: AdapterProfile): reado
   const { inChannels, outChannels, outHeight, outWidth, kernelHeight, kernelWidth } = shape;
   const pixels = outHeight * outWidth;
   const square = kernelHeight === 3 && kernelWidth === 3 && shape.strideY === 1 && shape.strideX === 1;
+  const direct: Conv2dVariantName[] = [product, 'direct', 'naive'];
   // Three dispatches and two passes over the tiles pay from some size on; few tiles leave the products too short.
   if (square && inChannels >= 32 && outChannels >= 32 && pixels >= 1024)
-    return ['winograd4', product, 'direct', 'naive'];
-  // A deep layer with few pixels has too few tiles for a wide device.
-  const deep = inChannels * kernelHeight * kernelWidth >= 1024 && pixels <= 256;
-  if (adapter.class === 'hardware' && deep) return ['splitk', product, 'direct', 'naive'];
-  return [product, 'direct', 'naive'];
+    return [adapter.class === 'hardware' ? 'winograd2' : 'winograd4', ...direct];
+  return adapter.class === 'hardware' && prefersSlices(pixels, outChannels, inChannels * kernelHeight * kernelWidth)
+    ? ['splitk', ...direct]
+    : direct;
 }

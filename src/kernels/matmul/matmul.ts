@@ -10,6 +10,7 @@ import {
   matrixRows,
   noEpilogue,
   paddedColumns,
+  prefersSlices,
   productRuns,
   type ProductKernelName,
 } from '../product/product.js';
@@ -196,10 +197,12 @@ export const matmulVariants: readonly MatmulVariant[] = [
   splitSum,
 ];
 
-/** The default variant: what is fastest on the adapter. */
-export function chooseMatmul(adapter: AdapterProfile): string {
-  const name = fastestProduct(adapter);
-  return name === 'direct' ? 'register' : name;
+/** The default variants for a shape on an adapter, best first: the first that applies is taken. */
+export function chooseMatmul({ batch, rows, columns, inner }: MatmulShape, adapter: AdapterProfile): readonly string[] {
+  const product = fastestProduct(adapter);
+  const fastest = product === 'direct' ? 'register' : product;
+  const sliced = adapter.class === 'hardware' && batch === 1 && prefersSlices(rows, columns, inner);
+  return sliced ? ['splitk', fastest] : [fastest];
 }
 
 interface MatmulAttributes extends WithEpilogue {
@@ -224,8 +227,8 @@ const matmulOperator: Operator<MatmulAttributes> = {
     // Weights that are trained in place cannot be packed while loading, whatever they start from.
     const known = lowering.isConstant(weight) ? weight : { ...weight, contents: undefined };
     const variants = matmulVariants.filter((variant) => variant.applies(shape, lowering.adapter, known));
-    const fastest = chooseMatmul(lowering.adapter);
-    const preferred = variants.find((variant) => variant.name === fastest) ?? naive;
+    const order = chooseMatmul(shape, lowering.adapter);
+    const preferred = order.flatMap((name) => variants.filter((variant) => variant.name === name))[0] ?? naive;
     const variant = lowering.choose('matmul', matmulKey(shape), variants, preferred);
     variant.lower({ shape, lowering, a, result, epilogue, extras: [bias ?? weight, residual ?? weight] });
   },

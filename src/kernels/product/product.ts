@@ -153,12 +153,45 @@ function tiled(name: ProductKernelName, product: Product, adapter: AdapterProfil
       return { kernel, tileRows: rows, tileColumns: subgroup * groups };
     }
     case 'shared': {
-      // Small products fill a large device only with small tiles.
-      const side = adapter.class === 'hardware' && product.channels >= 64 && product.rows.rows >= 64 ? 16 : 8;
-      const kernel = specialised(name, sharedSource, { SIDE: side, DEPTH: 16 }, options);
-      return { kernel, tileRows: 4 * side, tileColumns: side };
+      const { side, height, width } = sharedTile(product, adapter);
+      const constants = { SIDE: side, DEPTH: 16, HEIGHT: height, WIDTH: width };
+      const kernel = specialised(name, sharedSource, constants, options);
+      return { kernel, tileRows: 4 * side * height, tileColumns: side * width };
     }
   }
+}
+
+/** Workgroups that keep a large device busy: two for each of an H100's 132 multiprocessors. */
+export const manyWorkgroups = 264;
+
+/**
+ * Whether a product of [rows, inner] and [inner, columns] is better split along the sum on hardware: it has too few tiles
+ * for a large device, and sums that are long enough to pay for adding up the slices.
+ */
+export function prefersSlices(rows: number, columns: number, inner: number): boolean {
+  return Math.ceil(rows / 64) * Math.ceil(columns / 64) < manyWorkgroups / 2 && inner >= 256;
+}
+
+/** The largest tile of the `shared` kernel of which there are many workgroups, or else the smallest. */
+function sharedTile(
+  { channels, rows, planes }: Product,
+  adapter: AdapterProfile,
+): { side: number; height: number; width: number } {
+  if (adapter.class !== 'hardware') return { side: 8, height: 1, width: 1 };
+  const tiles = [
+    { side: 16, height: 2, width: 2 },
+    { side: 16, height: 2, width: 1 },
+    { side: 16, height: 1, width: 1 },
+  ];
+  const fits = ({ side, height, width }: (typeof tiles)[number]): boolean => {
+    const bytes = 16 * 16 * (side * height + 1 + side * width);
+    const across = Math.ceil(channels / (4 * side * width));
+    const padding = (across * 4 * side * width) / channels;
+    const workgroups = across * Math.ceil(rows.rows / (4 * side * height)) * planes.count;
+    const many = height * width === 1 ? 1 : manyWorkgroups;
+    return bytes <= adapter.limits.maxComputeWorkgroupStorageSize && padding <= 1.5 && workgroups >= many;
+  };
+  return tiles.find(fits) ?? { side: 8, height: 1, width: 1 };
 }
 
 /** Dispatches a product. The order of each sum is the same in all kernels: results do not depend on tiles or batch. */
