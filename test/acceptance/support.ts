@@ -56,7 +56,7 @@ export interface TrainedMetrics {
 export interface Trained {
   readonly metrics: TrainedMetrics;
   readonly memory: { readonly peakBytes: number; readonly plannedBytes: number };
-  readonly seconds: { readonly total: number };
+  readonly seconds: { readonly train: number; readonly total: number };
 }
 
 /** Trains in a temporary folder and gives the JSON. */

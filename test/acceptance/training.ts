@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { all, report, shared, trainJson } from './support.js';
+import { all, report, shared, trainJson, type Trained } from './support.js';
 
 /** Steps that a line takes, in batches of 8. */
 const lines = [
@@ -8,9 +8,13 @@ const lines = [
   { model: 'stfpm', steps: 100, ensembleSteps: 30 },
 ] as const;
 
+/** The paper's length and batch, at 256 pixels. */
+const published = { steps: 200, batch: 32 } as const;
+
 /**
  * The models that are trained by gradients on MVTec AD bottle: one position at 128 pixels, then a 2×2 ensemble at 256;
- * both with steps and minutes stated.
+ * both with steps and minutes stated. `TILESIGHT_ONLY=gpu` runs the paper's 200 steps at 256 pixels instead, which take
+ * a GPU.
  */
 export async function run(): Promise<boolean> {
   const folder = shared();
@@ -18,27 +22,60 @@ export async function run(): Promise<boolean> {
   const common = [
     ...['--data', join(folder, 'data', 'mvtec', 'bottle'), '--backbone', 'resnet18'],
     ...['--weights', join(folder, 'weights', 'resnet18.safetensors'), '--validation', 'same-as-test', '--no-check'],
-    ...['--tile-size', '128', '--batch', '8'],
   ];
   const results: boolean[] = [];
-  for (const { model, steps, ensembleSteps } of lines) {
-    const words = [...common, '--model', model];
-    const single = await trainJson([...words, '--image-size', '128', `--${model}.steps`, String(steps)]);
-    const minutes = single.seconds.total / 60;
-    console.log(`${model}, one position at 128, ${steps} steps: ${minutes.toFixed(1)} minutes`);
-    results.push(report(`${model} image AUROC`, single.metrics.imageAUROC, 0.95));
-    results.push(report(`${model} pixel AUROC`, single.metrics.pixelAUROC, 0.93));
-    results.push(report(`${model} minutes`, minutes, 25, '≤'));
-    const share = single.memory.peakBytes / single.memory.plannedBytes;
-    results.push(report(`${model} measured over planned bytes`, share, 1, '≤'));
-    results.push(report(`${model} measured over planned bytes`, share, 0.99));
-
-    const ensemble = await trainJson([...words, '--image-size', '256', `--${model}.steps`, String(ensembleSteps)]);
-    console.log(
-      `${model}, 2x2 at 256, ${ensembleSteps} steps a position: ${(ensemble.seconds.total / 60).toFixed(1)} minutes`,
-    );
-    results.push(report(`${model} 2x2 image AUROC`, ensemble.metrics.imageAUROC, 0.9));
-    results.push(report(`${model} 2x2 pixel AUROC`, ensemble.metrics.pixelAUROC, 0.9));
+  for (const line of lines) {
+    results.push(...(process.env['TILESIGHT_ONLY'] === 'gpu' ? await long(line, common) : await short(line, common)));
   }
   return all(results);
+}
+
+type Line = (typeof lines)[number];
+
+async function short({ model, steps, ensembleSteps }: Line, common: readonly string[]): Promise<boolean[]> {
+  const words = [...common, '--model', model, '--tile-size', '128', '--batch', '8'];
+  const single = await trainJson([...words, '--image-size', '128', `--${model}.steps`, String(steps)]);
+  const minutes = single.seconds.total / 60;
+  console.log(`${model}, one position at 128, ${steps} steps: ${minutes.toFixed(1)} minutes`);
+  const results = [
+    report(`${model} image AUROC`, single.metrics.imageAUROC, 0.95),
+    report(`${model} pixel AUROC`, single.metrics.pixelAUROC, 0.93),
+    report(`${model} minutes`, minutes, 25, '≤'),
+    ...plannedIsMeasured(model, single),
+  ];
+  const ensemble = await trainJson([...words, '--image-size', '256', `--${model}.steps`, String(ensembleSteps)]);
+  console.log(
+    `${model}, 2x2 at 256, ${ensembleSteps} steps a position: ${(ensemble.seconds.total / 60).toFixed(1)} minutes`,
+  );
+  results.push(report(`${model} 2x2 image AUROC`, ensemble.metrics.imageAUROC, 0.9));
+  results.push(report(`${model} 2x2 pixel AUROC`, ensemble.metrics.pixelAUROC, 0.9));
+  return results;
+}
+
+async function long({ model }: Line, common: readonly string[]): Promise<boolean[]> {
+  const { steps, batch } = published;
+  const trained = await trainJson([
+    ...[...common, '--model', model, '--image-size', '256', '--tile-size', '256', '--batch', String(batch)],
+    ...[`--${model}.steps`, String(steps)],
+  ]);
+  const { metrics, memory, seconds } = trained;
+  const rate = (steps * batch) / seconds.train;
+  console.log(`${model}, one position at 256, ${steps} steps of ${batch} images:`);
+  console.log(
+    `  ${seconds.train.toFixed(1)} s of training, ${rate.toFixed(1)} images/s, ${seconds.total.toFixed(1)} s in all`,
+  );
+  console.log(`  AUPRO ${metrics.pixelAUPRO.toFixed(4)}, peak ${memory.peakBytes} bytes`);
+  return [
+    report(`${model} image AUROC`, metrics.imageAUROC, 0.95),
+    report(`${model} pixel AUROC`, metrics.pixelAUROC, 0.93),
+    ...plannedIsMeasured(model, trained),
+  ];
+}
+
+function plannedIsMeasured(model: string, { memory }: Trained): boolean[] {
+  const share = memory.peakBytes / memory.plannedBytes;
+  return [
+    report(`${model} measured over planned bytes`, share, 1, '≤'),
+    report(`${model} measured over planned bytes`, share, 0.99),
+  ];
 }
