@@ -1,10 +1,13 @@
+import type { AdapterProfile } from '../engine/adapter.js';
 import { foldWorkgroups } from '../engine/kernel.js';
 import type { Graph, Lowering, Operator, Tensor, Variant } from '../engine/graph.js';
 import { elementCount } from '../engine/tensor.js';
 import registerSource from './gaussian-blur-register.wgsl';
+import stripSource from './gaussian-blur-strip.wgsl';
 import transposedSource from './gaussian-blur-transposed.wgsl';
 import source from './gaussian-blur.wgsl';
 import { imageShape, packing, table, wrong, type ImageShape } from './shapes.js';
+import { unroll } from './unroll.js';
 
 /** Weights of a Gaussian: exp(−x²/2σ²) at whole x from −radius to radius = int(4σ + 0.5), with sum 1. */
 export function gaussianWeights(sigma: number): Float32Array {
@@ -27,6 +30,7 @@ interface Blur {
   readonly weights: Tensor;
   readonly result: Tensor;
   readonly shape: ImageShape;
+  readonly sigma: number;
   readonly radius: number;
 }
 
@@ -48,6 +52,13 @@ export const gaussianBlurVariants: readonly BlurVariant[] = [
     applies: ({ height, width, channels }, radius) =>
       radius < Math.min(height, width) && channels === 1 && height % 4 === 0 && width % 4 === 0,
     lower: lowerTransposed,
+  },
+  {
+    name: 'strip',
+    // Longer windows leave the registers.
+    applies: ({ height, width, channels }, radius) =>
+      radius < Math.min(height, width) && radius <= 24 && channels === 1 && height % 4 === 0 && width % 4 === 0,
+    lower: lowerStrip,
   },
 ];
 
@@ -107,6 +118,33 @@ function lowerTransposed({ lowering, input, weights, result, shape, radius }: Bl
   pass(between, result, width, height);
 }
 
+function lowerStrip({ lowering, input, sigma, result, shape, radius }: Blur): void {
+  const { batch, height, width } = shape;
+  const between = lowering.temporary('gaussian-blur.columns', [batch, width, height, 1]);
+  const taps = 2 * radius + 1;
+  const constants = { TAPS: taps, LEAD: 4 * Math.ceil((taps - 1) / 4) };
+  const weights = gaussianWeights(sigma).join(', ');
+  const source = `${unroll(stripSource, constants)}\nconst WEIGHTS = array<f32, ${taps}>(${weights});\n`;
+  const pass = (from: Tensor, to: Tensor, rows: number, columns: number): void => {
+    const strip = stripRows(rows * columns, lowering.adapter);
+    lowering.dispatch({
+      kernel: { name: `gaussian-blur/strip-${sigma}`, source, constants },
+      bindings: [from, to],
+      parameters: { height: rows, width: columns, radius, strip },
+      workgroups: [Math.ceil(columns / 64), Math.ceil(rows / strip), batch],
+      flops: 2 * batch * rows * columns * taps,
+    });
+  };
+  pass(input, between, height, width);
+  pass(between, result, width, height);
+}
+
+/** Rows of a strip: long ones load little twice, short ones make enough threads for a wide device. */
+function stripRows(pixels: number, adapter: AdapterProfile): number {
+  if (adapter.class !== 'hardware') return 256;
+  return Math.min(128, Math.max(16, 4 * Math.floor(pixels / 2 ** 18)));
+}
+
 const gaussianBlurOperator: Operator<{ sigma: number }> = {
   name: 'gaussian-blur',
   lower(node, lowering) {
@@ -120,7 +158,7 @@ const gaussianBlurOperator: Operator<{ sigma: number }> = {
     if (!preferred) throw new Error('gaussian-blur has no variant');
     const key = `${input.shape.join('x')}-${radius}`;
     const variant = lowering.choose('gaussian-blur', key, possible, preferred);
-    variant.lower({ lowering, input, weights, result, shape, radius });
+    variant.lower({ lowering, input, weights, result, shape, sigma: node.attributes.sigma, radius });
   },
 };
 

@@ -16,6 +16,9 @@ const images = [
   { shape: [2, 11, 13, 3], sigma: 2 },
   { shape: [1, 18, 5, 8], sigma: 0.7 },
   { shape: [1, 67, 68, 1], sigma: 2 },
+  { shape: [2, 20, 64, 1], sigma: 4 },
+  { shape: [1, 276, 28, 1], sigma: 1.3 },
+  { shape: [1, 104, 112, 1], sigma: 8 },
 ] as const;
 
 function blurring({ shape, sigma }: (typeof images)[number]): KernelCase {

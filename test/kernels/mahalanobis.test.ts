@@ -143,7 +143,7 @@ describe('inverse Cholesky factor', () => {
 });
 
 describe('Mahalanobis distance', () => {
-  const names = ['lane', 'rows', 'subgroup'];
+  const names = ['lane', 'rows', 'tiled'];
   async function distances(
     gpu: Gpu,
     shape: readonly [number, number, number],
@@ -182,6 +182,9 @@ describe('Mahalanobis distance', () => {
     { images: 2, p: 65, d: 13 },
     { images: 1, p: 4, d: 101 },
     { images: 1, p: 2, d: 301 },
+    { images: 6, p: 3, d: 64 },
+    { images: 19, p: 5, d: 33 },
+    { images: 16, p: 2, d: 97 },
   ])('$images images, $p positions, $d dimensions', async ({ images, p, d }) => {
     const data = randomData(images, p, d);
     const triangle = packedTriangle(d);

@@ -3,38 +3,44 @@ import type { Graph, Operator, Tensor, Variant } from '../../engine/graph.js';
 import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import { packedTriangle, positionChunks } from '../position-chunks.js';
 import { wrong } from '../shapes.js';
+import { unroll } from '../unroll.js';
 import laneSource from './lane.wgsl';
 import rowsSource from './rows.wgsl';
-import subgroupSource from './subgroup.wgsl';
+import tiledSource from './tiled.wgsl';
 
 interface MahalanobisVariant extends Variant {
   readonly kernel: Kernel;
-  /** Distances a workgroup computes. */
-  readonly distances: number;
+  /** Workgroups for a run of positions: their number, and how often each position comes again for more images. */
+  readonly workgroups: (count: number) => { readonly number: number; readonly layers: number };
 }
 
 /** Variants that an adapter can run, the preferred one first. */
-function variantsFor(adapter: AdapterProfile, dimensions: number): readonly MahalanobisVariant[] {
-  const lane = { name: 'lane', distances: 64, kernel: { name: 'mahalanobis/lane', source: laneSource } };
+function variantsFor(adapter: AdapterProfile, images: number, dimensions: number): readonly MahalanobisVariant[] {
+  const lane: MahalanobisVariant = {
+    name: 'lane',
+    kernel: { name: 'mahalanobis/lane', source: laneSource },
+    workgroups: (count) => ({ number: Math.ceil((images * count) / 64), layers: 1 }),
+  };
+  const vectors = Math.min(4, Math.ceil(images / 4));
+  const tiled: MahalanobisVariant = {
+    name: 'tiled',
+    kernel: {
+      name: `mahalanobis/tiled-${4 * vectors}`,
+      source: unroll(tiledSource, { VECTORS: vectors }),
+      constants: { VECTORS: vectors },
+    },
+    workgroups: (count) => ({ number: count, layers: Math.ceil(images / (4 * vectors)) }),
+  };
   // Rounded up, so that models of about the same size share a pipeline.
   const rounded = Math.ceil(dimensions / 128) * 128;
-  const variants: MahalanobisVariant[] = [];
-  const fixed = adapter.features.has('subgroups') ? adapter.subgroupSize : undefined;
-  if (fixed !== undefined && rounded * 4 <= adapter.limits.maxComputeWorkgroupStorageSize) {
-    const constants = { WORKGROUP: fixed, DIMENSIONS: rounded };
-    const kernel: Kernel = {
-      name: `mahalanobis/subgroup${fixed}`,
-      source: subgroupSource,
-      constants,
-      enables: ['subgroups'],
-    };
-    variants.push({ name: 'subgroup', distances: 1, kernel });
-  }
-  if ((rounded + 64) * 4 <= adapter.limits.maxComputeWorkgroupStorageSize) {
-    const kernel: Kernel = { name: 'mahalanobis/rows', source: rowsSource, constants: { DIMENSIONS: rounded } };
-    variants.push({ name: 'rows', distances: 1, kernel });
-  }
-  return adapter.class === 'hardware' ? [...variants, lane] : [lane, ...variants];
+  const rows: MahalanobisVariant = {
+    name: 'rows',
+    kernel: { name: 'mahalanobis/rows', source: rowsSource, constants: { DIMENSIONS: rounded } },
+    workgroups: (count) => ({ number: images * count, layers: 1 }),
+  };
+  const fits = (rounded + 64) * 4 <= adapter.limits.maxComputeWorkgroupStorageSize;
+  const possible = fits ? [tiled, rows] : [tiled];
+  return adapter.class === 'hardware' ? [...possible, lane] : [lane, ...possible];
 }
 
 const mahalanobisOperator: Operator = {
@@ -47,20 +53,19 @@ const mahalanobisOperator: Operator = {
       throw new Error('mahalanobis wants features, means and factors');
     }
     const { adapter } = lowering;
-    const variants = variantsFor(adapter, dimensions);
+    const variants = variantsFor(adapter, images, dimensions);
     const [preferred] = variants;
     if (!preferred) throw new Error('mahalanobis has no variant');
     const variant = lowering.choose('mahalanobis', `${images}x${positions}x${dimensions}`, variants, preferred);
     const triangle = packedTriangle(dimensions);
     for (const { first, count, view, skip } of positionChunks(factor, adapter)) {
+      const { number, layers } = variant.workgroups(count);
+      const [x, y] = foldWorkgroups(number, adapter.limits.maxComputeWorkgroupsPerDimension);
       lowering.dispatch({
         kernel: variant.kernel,
         bindings: [features, mean, view, result],
         parameters: { images, positions, dimensions, first, count, triangle, skip },
-        workgroups: foldWorkgroups(
-          Math.ceil((images * count) / variant.distances),
-          adapter.limits.maxComputeWorkgroupsPerDimension,
-        ),
+        workgroups: [x, y, layers],
         flops: 2 * images * count * triangle,
       });
     }

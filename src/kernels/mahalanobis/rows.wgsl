@@ -1,7 +1,6 @@
 // Mahalanobis distances to one Gaussian a position: result[b][p] = |W_p (x_bp − μ_p)|, W_p a packed lower triangle.
 // One workgroup a (image, position): the centred feature lies in workgroup memory, thread t takes the rows t, t + 64, …,
-// whose cache lines it reads through; the squares are added in a fixed tree. The choice on hardware without a fixed
-// subgroup size.
+// whose cache lines it reads through; the squares are added in a fixed tree.
 
 struct Params {
   images: u32,
