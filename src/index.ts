@@ -30,7 +30,7 @@ export { heatScale } from './report/heat-scale.js';
 export type { Dataset, ImageReader, ImageSize, ImageWriter, Mask, RgbImage, Sample, ScoreMap } from './data/image.js';
 
 // Training and evaluating an ensemble
-export { planEnsemble, type EnsemblePlan, type PlanRequest } from './ensemble/planning.js';
+export { planEnsemble, type EnsemblePlan, type PlanRequest, type Residency } from './ensemble/planning.js';
 export type { RunConfiguration, ValidationRule } from './ensemble/configuration.js';
 export { trainEnsemble, type TrainOptions, type TrainResult } from './ensemble/train.js';
 export type { EnsembleProgress, FitReport } from './ensemble/fit.js';
@@ -116,17 +116,10 @@ export {
   type Variant,
 } from './engine/graph.js';
 export { foldWorkgroups, type Kernel } from './engine/kernel.js';
-export {
-  compile,
-  type Plan,
-  type PlanBytes,
-  type PlannedBuffer,
-  type PlanOptions,
-  type Step,
-  type VariantTable,
-} from './engine/plan.js';
+export { compile, type Plan, type PlanBytes, type PlanOptions, type Step, type VariantTable } from './engine/plan.js';
 export { ParameterPool, Program, type DeviceTensor, type ProgramOptions } from './engine/program.js';
 export { gradients } from './engine/gradients.js';
+export { type PlannedBuffer } from './engine/layout.js';
 export { recomputeForward, type Recomputation } from './engine/recompute.js';
 export { chromeTrace, Profiler, summarise, type Span } from './engine/profiler.js';
 export type { DType, HostTensor, NamedTensors, Shape } from './engine/tensor.js';

@@ -211,14 +211,15 @@ function describe(
   prediction: Prediction,
   overlay: string | undefined,
 ): PredictedImage {
-  const { score, threshold, anomalous, rawScores, map, pixelThreshold } = prediction;
+  const { score, threshold, anomalous, rawScores, mask, pixelThreshold } = prediction;
+  const same = original.height === mask.height && original.width === mask.width;
   return {
     path,
     score,
     threshold,
     label: anomalous ? 'anomalous' : 'good',
     rawScores,
-    boxes: defectBoxes(map, { threshold: pixelThreshold, original }),
+    boxes: same ? prediction.boxes : defectBoxes(prediction.map, { threshold: pixelThreshold, original }),
     ...(overlay !== undefined && { overlay }),
   };
 }

@@ -49,6 +49,11 @@ export interface ImageSize {
   readonly width: number;
 }
 
+/** A size as it is typed on the command line, height first: `480x640`. */
+export function formatImageSize({ height, width }: ImageSize): string {
+  return `${height}x${width}`;
+}
+
 /** Reads images and masks; implemented by `node/` (sharp) and by the browser (canvas). */
 export interface ImageReader {
   /** Decodes, applies EXIF orientation, converts to 8-bit RGB and resizes (bilinear with antialias). */

@@ -1,4 +1,4 @@
-import type { ImageSize, ScoreMap } from '../data/image.js';
+import type { ImageSize, Mask, ScoreMap } from '../data/image.js';
 import { connectedComponents, RUN_FIELDS } from '../metrics/components.js';
 import { maskAtThreshold } from './thresholds.js';
 
@@ -21,6 +21,8 @@ export interface DefectBoxOptions {
   readonly threshold: number;
   /** Size of the original image; the size of the map when left out. */
   readonly original?: ImageSize | undefined;
+  /** The pixels at or above the threshold, where they are known. */
+  readonly mask?: Mask | undefined;
   /** Regions with a smaller area, in pixels of the original image, are left out. */
   readonly minimumArea?: number | undefined;
 }
@@ -33,7 +35,7 @@ export function defectBoxes(map: ScoreMap, options: DefectBoxOptions): DefectBox
   const original = options.original ?? map;
   const scaleY = original.height / map.height;
   const scaleX = original.width / map.width;
-  const { runs, runCount, areas } = connectedComponents(maskAtThreshold(map, options.threshold));
+  const { runs, runCount, areas } = connectedComponents(options.mask ?? maskAtThreshold(map, options.threshold));
   const extents = Array.from(areas, () => ({ top: Infinity, bottom: 0, left: Infinity, right: 0, score: -Infinity }));
   for (let run = 0; run < runCount; run++) {
     const at = run * RUN_FIELDS;

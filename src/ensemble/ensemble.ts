@@ -1,5 +1,7 @@
 import type { ImageReader, Mask, RgbImage, Sample, ScoreMap } from '../data/image.js';
+import { TilesightError } from '../engine/errors.js';
 import type { Gpu } from '../engine/gpu.js';
+import { formatBytes } from '../engine/memory.js';
 import type { VariantTable } from '../engine/plan.js';
 import type { Profiler } from '../engine/profiler.js';
 import { ParameterPool } from '../engine/program.js';
@@ -9,13 +11,13 @@ import type { Backbone } from '../models/backbones/backbone.js';
 import { planPredictor, Predictor } from '../models/predictor.js';
 import { defectBoxes, type DefectBox } from './boxes.js';
 import { fittedParts } from './fit.js';
-import { NORMALIZED_THRESHOLD, normalizeMap, normalizeScore } from './normalization.js';
-import { planPrediction, predictionSetting, transferBytes } from './planning.js';
+import { NORMALIZED_THRESHOLD, normalizeMap, normalizeScore, type ScoreStatistics } from './normalization.js';
+import { planPrediction, predictionSetting, transferBytes, type Residency } from './planning.js';
 import { PositionCache } from './positions.js';
 import { predictImages, type PredictionInput, type RawPrediction, type TileStages } from './predict.js';
 import type { Run } from './run.js';
 import { imageScores, type ImageScores } from './scores.js';
-import { smoothSeams } from './seams.js';
+import { SeamSmoother } from './seam-smoother.js';
 import {
   forNormalization,
   parseStatistics,
@@ -33,7 +35,7 @@ export interface Prediction {
   readonly index: number;
   /** The image as the ensemble saw it. */
   readonly image: RgbImage;
-  /** Anomaly map at the ensemble's image size, smoothed along the seams, normalised if the run says so. */
+  /** Anomaly map at the ensemble's image size, smoothed along the seams, normalised if the run says so; made when asked for. */
   readonly map: ScoreMap;
   /** The same before normalisation: what metrics are computed on. */
   readonly rawMap: ScoreMap;
@@ -66,11 +68,8 @@ export interface LoadOptions {
   readonly pool?: ParameterPool | undefined;
   /** Device bytes that may be used; default the budget of `gpu`. */
   readonly budgetBytes?: number | undefined;
-  /**
-   * Positions whose parameters stay on the device: as many as the budget holds (default), or all. Without a budget the
-   * default is one at a time, so that the peak is that of one tile.
-   */
-  readonly resident?: 'budget' | 'all' | undefined;
+  /** Which positions keep their parameters on the device; default `auto`. */
+  readonly resident?: Residency | undefined;
   /** Host bytes for images and maps in work. */
   readonly hostBytes?: number | undefined;
   /** Replaces the run's thresholds, without training. In raw scores. */
@@ -86,6 +85,7 @@ export class TiledEnsemble {
     /** @internal */
     readonly predictor: Predictor,
     private readonly positions: PositionCache,
+    private readonly smoother: SeamSmoother | undefined,
     private readonly options: LoadOptions,
     private statistics: EnsembleStatistics | undefined,
     /** Device bytes that prediction takes at most, known before the first allocation. */
@@ -121,18 +121,39 @@ export class TiledEnsemble {
     const shapes = new Map<string, Shape>([...first].map(([name, tensor]) => [name, tensor.shape]));
     const ownSetting = predictionSetting(setting, grid);
     const plan = planPredictor(model, ownSetting, shapes);
-    const { residentPositions } = planPrediction(model, setting, grid, configuration.shared, plan);
+    const { shared, seams: smoothing } = configuration;
+    const resident = options.resident ?? 'auto';
+    const request = { shared, seams: smoothing, resident, predictor: plan };
+    const { seams, residentPositions, predictBytes } = planPrediction(model, setting, grid, request);
+    if (resident === 'always' && predictBytes - transferBytes > budgetBytes) {
+      throw new TilesightError(
+        'memory',
+        `all ${parts.length} positions on the device need ${formatBytes(predictBytes)}, the budget is ` +
+          `${formatBytes(budgetBytes + transferBytes)}: give more memory, or let their parameters stream`,
+      );
+    }
     const predictor = await Predictor.create(gpu, plan, ownSetting, {
       ...(options.pool && { pool: options.pool }),
       profiler: options.profiler,
     });
-    const capacity = options.resident === 'all' ? parts.length : residentPositions;
-    const statistics = run.has('stats.json')
-      ? parseStatistics(await run.readJson('stats.json'), `${run.storage.location}/stats.json`)
-      : undefined;
-    const plannedBytes = plan.fixedBytes + capacity * plan.positionBytes + transferBytes;
-    const positions = new PositionCache(predictor, read, capacity);
-    return new TiledEnsemble(run, grid, predictor, positions, options, statistics, plannedBytes);
+    let smoother: SeamSmoother | undefined;
+    try {
+      smoother = seams && (await SeamSmoother.create(gpu, seams, grid, smoothing));
+      const statistics = run.has('stats.json')
+        ? parseStatistics(await run.readJson('stats.json'), `${run.storage.location}/stats.json`)
+        : undefined;
+      const positions = new PositionCache(predictor, read, parts.length, residentPositions);
+      return new TiledEnsemble(run, grid, predictor, positions, smoother, options, statistics, predictBytes);
+    } catch (error) {
+      smoother?.destroy();
+      predictor.destroy();
+      throw error;
+    }
+  }
+
+  /** Positions whose parameters are on the device at once; fewer than all means that they stream. */
+  get residentPositions(): number {
+    return this.positions.capacity;
   }
 
   /** Statistics of the validation images; undefined until they are fitted. */
@@ -164,7 +185,7 @@ export class TiledEnsemble {
   ): AsyncGenerator<Prediction> {
     const { statistics } = this;
     if (!statistics) throw new Error('the statistics are not fitted yet');
-    for await (const raw of this.#raw(inputs, this.#tileStages(statistics.tiles), signal)) {
+    for await (const raw of this.#smoothed(inputs, this.#tileStages(statistics.tiles), signal)) {
       const started = performance.now();
       const prediction = this.#finish(raw, statistics);
       this.options.profiler?.host('stages after merging', started);
@@ -216,9 +237,8 @@ export class TiledEnsemble {
       tiles = collector.finish(validation);
     }
     const collector = new StatisticsCollector();
-    for await (const raw of this.#raw(inputs(), this.#tileStages(tiles), options.signal)) {
-      const map = this.#smooth(raw.map);
-      collector.add(map, imageScores(map, raw.tileScores), samples[raw.index]?.label ?? 0, masks.get(raw.name));
+    for await (const raw of this.#smoothed(inputs(), this.#tileStages(tiles), options.signal)) {
+      collector.add(raw.map, imageScores(raw.map, raw.tileScores), samples[raw.index]?.label ?? 0, masks.get(raw.name));
       masks.delete(raw.name);
       step();
     }
@@ -229,6 +249,7 @@ export class TiledEnsemble {
   /** Frees the device memory. */
   destroy(): void {
     this.positions.clear();
+    this.smoother?.destroy();
     this.predictor.destroy();
     this.options.pool?.destroy();
   }
@@ -270,36 +291,63 @@ export class TiledEnsemble {
     };
   }
 
-  #smooth(map: ScoreMap): ScoreMap {
-    const { seams } = this.run.configuration;
-    return seams.apply && this.grid.positions > 1 ? smoothSeams(map, this.grid, seams) : map;
+  /** Merged maps with their seams smoothed. The device goes on with the next image meanwhile. */
+  async *#smoothed(
+    inputs: Iterable<PredictionInput> | AsyncIterable<PredictionInput>,
+    stages: TileStages | undefined,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<RawPrediction> {
+    const stop = new AbortController();
+    const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+    const maps = this.#raw(inputs, stages, either);
+    const advance = (): Promise<IteratorResult<RawPrediction, unknown>> => {
+      const next = maps.next();
+      // The error belongs to whoever takes the map.
+      next.catch(() => undefined);
+      return next;
+    };
+    let next = advance();
+    try {
+      for (;;) {
+        const raw = await next;
+        if (raw.done) return;
+        next = advance();
+        const started = performance.now();
+        await this.smoother?.smooth(raw.value.map);
+        this.options.profiler?.host('smooth seams', started);
+        yield raw.value;
+      }
+    } finally {
+      stop.abort();
+      await next.catch(() => undefined);
+    }
   }
 
-  /** The stages after merging: seams, scores, normalisation, threshold, boxes. */
+  /** The stages after merging and smoothing: scores, normalisation, threshold, boxes. */
   #finish(raw: RawPrediction, statistics: EnsembleStatistics): Prediction {
     const { configuration } = this.run;
-    const rawMap = this.#smooth(raw.map);
+    const rawMap = raw.map;
     const rawScores = imageScores(rawMap, raw.tileScores);
     const rawScore = rawScores[configuration.score];
     const thresholds = this.thresholds;
     const atImage = configuration.normalization === 'image';
     const scoreRange = { ...forNormalization(statistics[configuration.score]), threshold: thresholds.image };
     const mapRange = { ...forNormalization(statistics.pixel), threshold: thresholds.pixel };
-    let map = rawMap;
-    if (atImage) {
-      map = { ...rawMap, data: rawMap.data.slice() };
-      normalizeMap(map.data, mapRange);
-    }
-    const pixelThreshold = atImage ? NORMALIZED_THRESHOLD : thresholds.pixel;
     const { tiles } = statistics;
     const byTile = configuration.threshold === 'tile' && tiles !== undefined;
     const tileThreshold = (position: number): number =>
       configuration.normalization === 'tile' ? NORMALIZED_THRESHOLD : (tiles?.[position]?.image.threshold ?? Infinity);
+    const above = maskAtThreshold(rawMap, thresholds.pixel);
+    const boxes = defectBoxes(rawMap, { threshold: thresholds.pixel, mask: above });
+    let map: ScoreMap | undefined;
     return {
       name: raw.name,
       index: raw.index,
       image: raw.image,
-      map,
+      get map() {
+        map ??= atImage ? normalized(rawMap, mapRange) : rawMap;
+        return map;
+      },
       rawMap,
       rawScores,
       score: atImage ? normalizeScore(rawScore, scoreRange) : rawScore,
@@ -307,9 +355,15 @@ export class TiledEnsemble {
       anomalous: byTile
         ? raw.tileScores.some((score, position) => score >= tileThreshold(position))
         : rawScore >= thresholds.image,
-      pixelThreshold,
-      mask: raw.tileMask ?? maskAtThreshold(map, pixelThreshold),
-      boxes: defectBoxes(map, { threshold: pixelThreshold }),
+      pixelThreshold: atImage ? NORMALIZED_THRESHOLD : thresholds.pixel,
+      mask: raw.tileMask ?? above,
+      boxes: atImage ? boxes.map((box) => ({ ...box, score: normalizeScore(box.score, mapRange) })) : boxes,
     };
   }
+}
+
+function normalized(map: ScoreMap, range: ScoreStatistics): ScoreMap {
+  const data = map.data.slice();
+  normalizeMap(data, range);
+  return { ...map, data };
 }

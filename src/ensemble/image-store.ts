@@ -1,4 +1,4 @@
-import type { RgbImage } from '../data/image.js';
+import { formatImageSize, type RgbImage } from '../data/image.js';
 import { TilesightError } from '../engine/errors.js';
 
 /** Bytes outside of memory; implemented by `node/` as a temporary file that vanishes with the process. */
@@ -51,7 +51,7 @@ export class ImageStore {
     if (image.height !== this.height || image.width !== this.width) {
       throw new TilesightError(
         'input',
-        `image ${index} is ${image.height}x${image.width}, the store holds ${this.height}x${this.width}`,
+        `image ${index} is ${formatImageSize(image)}, the store holds ${formatImageSize(this)}`,
       );
     }
     if (this.#memory + image.data.length <= this.memoryBytes || !this.openSpill) {

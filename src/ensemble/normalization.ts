@@ -36,11 +36,6 @@ export function normalizeMap(map: Float32Array, statistics: ScoreStatistics): vo
   for (let index = 0; index < map.length; index++) map[index] = normalizeScore(map[index] ?? 0, statistics);
 }
 
-/** The threshold that applies to scores after a stage: ½ once they are normalised, else the raw one. */
-export function thresholdAfter(stage: NormalizationStage, rawThreshold: number): number {
-  return stage === 'none' ? rawThreshold : NORMALIZED_THRESHOLD;
-}
-
 /** Finds the extremes of any number of scores without keeping them. */
 export class RangeOfScores {
   #minimum = Infinity;

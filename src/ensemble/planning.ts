@@ -1,4 +1,4 @@
-import type { ImageSize } from '../data/image.js';
+import { formatImageSize, type ImageSize } from '../data/image.js';
 import type { AdapterProfile } from '../engine/adapter.js';
 import { TilesightError } from '../engine/errors.js';
 import { transferWindowBytes } from '../engine/gpu.js';
@@ -8,7 +8,23 @@ import { elementCount } from '../engine/tensor.js';
 import type { AnomalyModel, FitPlan, ModelSetting } from '../models/anomaly-model.js';
 import type { Backbone } from '../models/backbones/backbone.js';
 import { planPredictor, type PredictorPlan } from '../models/predictor.js';
+import { planSeams, type SeamPlan } from './seam-smoother.js';
+import { DEFAULT_SEAM_SMOOTHING, type SeamSmoothing } from './seams.js';
 import { tileGrid, type TileGrid } from './tiling.js';
+
+/**
+ * Which positions keep their parameters on the device while predicting.
+ * - `auto`: with a budget, as many as it holds; without one, all if they take at most {@link residentBytes}, else one.
+ * - `always`: all of them.
+ * - `never`: one at a time, so that the peak is that of one tile, whatever the grid.
+ */
+export type Residency = 'auto' | 'always' | 'never';
+
+/**
+ * Parameters that stay on the device without a budget, in bytes: WebGPU does not tell how much memory there is, and this
+ * much any GPU with memory of its own has to spare.
+ */
+export const residentBytes = 2 ** 30;
 
 /** What a plan is asked for. What is left undefined is chosen. */
 export interface PlanRequest {
@@ -19,6 +35,8 @@ export interface PlanRequest {
   readonly stride?: ImageSize | undefined;
   readonly batch?: number | undefined;
   readonly shared: boolean;
+  /** How seams are smoothed; default the paper's. */
+  readonly seams?: (SeamSmoothing & { readonly apply?: boolean }) | undefined;
   readonly seed: number;
   readonly trainingImages: number;
   readonly adapter: AdapterProfile;
@@ -84,7 +102,7 @@ export function planEnsemble(request: PlanRequest): EnsemblePlan {
 
 function refusal(request: PlanRequest, smallest: EnsemblePlan): string {
   const { tile, batch } = smallest.setting;
-  const needed = `tile ${tile.height}x${tile.width} with batch ${batch} needs ${formatBytes(smallest.plannedBytes)}`;
+  const needed = `tile ${formatImageSize(tile)} with batch ${batch} needs ${formatBytes(smallest.plannedBytes)}`;
   const budget = `the budget is ${formatBytes(request.budgetBytes)}`;
   const withoutBudget = { ...request, budgetBytes: Infinity };
   // The largest thing that would fit, among smaller tiles and batches than those asked for.
@@ -115,12 +133,16 @@ function planOne(request: PlanRequest, tile: ImageSize, batch: number): Ensemble
     trainingImages: request.trainingImages * (request.shared ? positions : 1),
   };
   const fit = request.model.planFit(setting);
-  const { predictor, residentPositions, predictBytes } = planPrediction(request.model, setting, grid, request.shared);
+  const { predictor, residentPositions, predictBytes } = planPrediction(request.model, setting, grid, {
+    shared: request.shared,
+    seams: request.seams ?? DEFAULT_SEAM_SMOOTHING,
+    resident: trainingResidency(request.budgetBytes),
+  });
   const fitBytes = fit.peakBytes + transferBytes;
   const models = request.shared ? 1 : positions;
   const parameters = [...request.model.parameterShapes(setting).values()];
   const notes = [...fit.notes];
-  if (!request.tileSize) notes.push(`tile size ${tile.height}x${tile.width} chosen`);
+  if (!request.tileSize) notes.push(`tile size ${formatImageSize(tile)} chosen`);
   if (request.batch === undefined && batch !== batches[0]) notes.push(`batch ${batch} chosen to fit`);
   if (residentPositions < models && Number.isFinite(request.budgetBytes)) {
     notes.push(
@@ -147,19 +169,46 @@ export function predictionSetting(setting: ModelSetting, grid: TileGrid): ModelS
   return { ...setting, batch: Math.min(setting.batch, grid.rows * grid.columns) };
 }
 
-/** Plans prediction alone: how many positions stay on the device within the budget (at least one). */
+/** Residency of plans and of training: the same peak for every grid without a budget. */
+export function trainingResidency(budgetBytes: number): Residency {
+  return Number.isFinite(budgetBytes) ? 'auto' : 'never';
+}
+
+/** How prediction is planned besides its model, setting and grid. */
+export interface PredictionRequest {
+  readonly shared: boolean;
+  readonly seams: SeamSmoothing & { readonly apply?: boolean };
+  readonly resident: Residency;
+  /** The predictor's plan where it is known. */
+  readonly predictor?: PredictorPlan;
+}
+
+/** What prediction takes on the device. */
+export interface PredictionPlan {
+  readonly predictor: PredictorPlan;
+  /** Undefined where there is nothing to smooth. */
+  readonly seams: SeamPlan | undefined;
+  readonly residentPositions: number;
+  /** Highest device bytes, transfer windows included. */
+  readonly predictBytes: number;
+}
+
+/** Plans prediction alone; at least one position is on the device. */
 export function planPrediction(
   model: AnomalyModel,
   setting: ModelSetting,
   grid: TileGrid,
-  shared: boolean,
-  predictor: PredictorPlan = planPredictor(model, predictionSetting(setting, grid)),
-): { predictor: PredictorPlan; residentPositions: number; predictBytes: number } {
-  const models = shared ? 1 : grid.rows * grid.columns;
-  const free = setting.budgetBytes - predictor.fixedBytes;
-  const fitting = predictor.positionBytes > 0 ? Math.floor(free / predictor.positionBytes) : models;
-  // Without a budget one position at a time is on the device: the peak is that of one tile, whatever the grid.
-  const residentPositions = Number.isFinite(setting.budgetBytes) ? Math.max(1, Math.min(models, fitting)) : 1;
-  const predictBytes = predictor.fixedBytes + residentPositions * predictor.positionBytes + transferBytes;
-  return { predictor, residentPositions, predictBytes };
+  request: PredictionRequest,
+): PredictionPlan {
+  const predictor = request.predictor ?? planPredictor(model, predictionSetting(setting, grid));
+  const seams = planSeams(grid, request.seams, setting);
+  const models = request.shared ? 1 : grid.positions;
+  const fixedBytes = predictor.fixedBytes + (seams?.plan.bytes.total ?? 0);
+  const room = Number.isFinite(setting.budgetBytes) ? setting.budgetBytes - fixedBytes : residentBytes;
+  const fitting = predictor.positionBytes > 0 ? Math.floor(room / predictor.positionBytes) : models;
+  const auto = Number.isFinite(setting.budgetBytes) ? Math.min(models, fitting) : fitting >= models ? models : 1;
+  const residentPositions =
+    request.resident === 'auto' ? Math.max(1, auto) : request.resident === 'always' ? models : 1;
+  const predictBytes = fixedBytes + residentPositions * predictor.positionBytes + transferBytes;
+  return { predictor, seams, residentPositions, predictBytes };
 }

@@ -1,4 +1,4 @@
-import type { Mask, RgbImage, ScoreMap } from '../data/image.js';
+import { formatImageSize, type Mask, type RgbImage, type ScoreMap } from '../data/image.js';
 import { TilesightError } from '../engine/errors.js';
 import type { Profiler } from '../engine/profiler.js';
 import type { Predictor } from '../models/predictor.js';
@@ -52,7 +52,7 @@ export interface PredictImagesOptions {
   readonly shared: boolean;
   readonly window: 'mean' | 'smooth';
   readonly stages?: TileStages | undefined;
-  /** Host bytes for images and maps in work; decides how many images share an upload of parameters. Default 1 GiB. */
+  /** Host bytes for images and maps in work; decides how many images share an upload of parameters. */
   readonly hostBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly profiler?: Profiler | undefined;
@@ -62,7 +62,8 @@ interface Work {
   readonly index: number;
   readonly name: string;
   readonly image: RgbImage;
-  readonly merger: MapMerger;
+  /** Made when the first tile comes: an image that waits holds its pixels alone. */
+  merger: MapMerger | undefined;
   readonly tileScores: Float32Array;
   readonly mask: Mask | undefined;
   remaining: number;
@@ -72,49 +73,105 @@ interface Batch {
   readonly items: readonly { work: Work; position: number }[];
 }
 
-/** Most images that share one upload of a position's parameters. */
-const largestGroup = 64;
+/** Host bytes for images and maps in work where nothing else is said. */
+export const defaultHostBytes = 2 ** 30;
+/** Most images that share one upload of a position's parameters: more would hold results back and save little. */
+const largestGroup = 256;
+/** Images that are read at the same time, ahead of the device. */
+const readAhead = 4;
+/** Milliseconds that a group which is not full waits for the next image before it is computed as it is. */
+const patience = 50;
 
 /**
  * Predicts any number of images, in order, with bounded memory: while the device computes one batch of tiles, the next is
  * cut and uploaded and the last is read back and merged. Where all positions are on the device, image follows image;
  * where their parameters stream, a group of images goes through position after position, so that an upload serves them
- * all. Nothing is decoded before the consumer has taken the results that came before.
+ * all. A few images are read ahead, never more than the host bytes hold, and none is held back for one that has not come.
+ *
+ * What was read before an image that fails is still predicted; the error comes after it.
  */
 export async function* predictImages(
   inputs: Iterable<PredictionInput> | AsyncIterable<PredictionInput>,
   options: PredictImagesOptions,
 ): AsyncGenerator<RawPrediction> {
   const { predictor, grid } = options;
-  const positions = grid.rows * grid.columns;
-  const models = options.shared ? 1 : positions;
-  const streaming = options.positions.capacity < models;
-  const imageBytes = grid.image.height * grid.image.width * (3 + 4 + 4);
-  const affordable = Math.max(1, Math.floor((options.hostBytes ?? 2 ** 30) / imageBytes / 2));
-  const groupSize = streaming
-    ? Math.min(largestGroup, affordable)
-    : Math.min(affordable, Math.max(1, Math.ceil((2 * predictor.setting.batch) / positions)));
+  const { positions } = grid;
+  const streaming = options.positions.capacity < (options.shared ? 1 : positions);
+  const pixels = grid.image.height * grid.image.width;
+  // A group's pixels and maps, masks where there are any, and the pixels of the group that is read meanwhile.
+  const imageBytes = pixels * (3 + 4 + (options.stages?.pixelThresholds ? 1 : 0) + 3);
+  const affordable = Math.max(1, Math.floor((options.hostBytes ?? defaultHostBytes) / imageBytes));
+  const wanted = streaming ? largestGroup : Math.ceil((2 * predictor.setting.batch) / positions);
+  const groupSize = Math.min(wanted, affordable);
+  const ahead = Math.min(readAhead, Math.ceil(affordable / 8));
 
   const pipeline = new Pipeline(options);
-  const groups = grouped(inputs, groupSize, options);
-  // The next group is decoded while this one computes.
-  let upcoming = groups.next();
-  upcoming.catch(() => undefined);
+  const source: Source = Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
+  const groups = grouped(readInOrder(source, ahead, options), groupSize);
   let done: Work[] = [];
-  for (;;) {
-    const group = await upcoming;
-    if (group.done) break;
-    upcoming = groups.next();
-    upcoming.catch(() => undefined);
-    for (const batch of batches(group.value, positions, models, options)) {
-      options.signal?.throwIfAborted();
-      done.push(...(await pipeline.push(batch)));
-      for (const work of inOrder(done)) yield result(work, options.profiler);
-      done = done.filter((work) => work.remaining >= 0);
-    }
+  function* finished(works: readonly Work[]): Generator<RawPrediction> {
+    done.push(...works);
+    for (const work of inOrder(done)) yield result(work, options.profiler);
+    done = done.filter((work) => work.remaining >= 0);
   }
-  done.push(...(await pipeline.drain()));
-  for (const work of inOrder(done)) yield result(work, options.profiler);
+  try {
+    // The next group is read while this one computes.
+    let upcoming = watched(groups.next());
+    for (;;) {
+      while (!upcoming.settled && pipeline.busy) yield* finished(await pipeline.take());
+      let group: IteratorResult<Work[], unknown>;
+      try {
+        group = await unlessAborted(upcoming.promise, options.signal);
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        while (pipeline.busy) yield* finished(await pipeline.take());
+        throw error;
+      }
+      if (group.done) break;
+      upcoming = watched(groups.next());
+      for (const batch of batches(group.value, positions, streaming, predictor.setting.batch)) {
+        options.signal?.throwIfAborted();
+        yield* finished(await pipeline.push(batch));
+      }
+    }
+    while (pipeline.busy) yield* finished(await pipeline.take());
+  } finally {
+    // Not awaited: a source that waits for its next image would hold everything up.
+    void Promise.resolve(source.return?.()).catch(() => undefined);
+  }
+}
+
+/** A promise, or the reason of a signal that comes before it. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  signal.throwIfAborted();
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = (): void => {
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+interface Watched<T> {
+  readonly promise: Promise<T>;
+  settled: boolean;
+}
+
+/** A promise that tells whether it has settled, and whose error belongs to whoever awaits it. */
+function watched<T>(promise: Promise<T>): Watched<T> {
+  const entry: Watched<T> = { promise, settled: false };
+  const settle = (): void => {
+    entry.settled = true;
+  };
+  promise.then(settle, settle);
+  return entry;
 }
 
 /** Finished works by index, each marked as taken. Within a group images finish in order. */
@@ -126,9 +183,11 @@ function inOrder(done: Work[]): Work[] {
 
 function result(work: Work, profiler: Profiler | undefined): RawPrediction {
   const started = performance.now();
-  const map = work.merger.finish();
-  for (const value of map.data) {
-    if (!Number.isFinite(value)) {
+  const map = work.merger?.finish();
+  if (!map) throw new Error(`${work.name} has no tiles`);
+  const { data } = map;
+  for (let index = 0; index < data.length; index++) {
+    if (!Number.isFinite(data[index])) {
       throw new TilesightError(
         'numbers',
         `${work.name}: the anomaly map holds a value that is not finite: check the image and the run's weights`,
@@ -140,56 +199,104 @@ function result(work: Work, profiler: Profiler | undefined): RawPrediction {
   return { name, index, image, map, tileScores, tileMask: mask };
 }
 
-async function* grouped(
-  inputs: Iterable<PredictionInput> | AsyncIterable<PredictionInput>,
-  size: number,
-  { grid, window, profiler, stages }: PredictImagesOptions,
-): AsyncGenerator<Work[]> {
-  let group: Work[] = [];
+type Source = Iterator<PredictionInput, unknown> | AsyncIterator<PredictionInput, unknown>;
+
+/** Reads images in order, `ahead` of them at the same time. */
+async function* readInOrder(
+  source: Source,
+  ahead: number,
+  { grid, profiler, stages }: PredictImagesOptions,
+): AsyncGenerator<Work> {
+  const { height, width } = grid.image;
   let index = 0;
-  const positions = grid.rows * grid.columns;
-  for await (const input of inputs) {
+  const read = async (named: Promise<IteratorResult<PredictionInput, unknown>>): Promise<Work | undefined> => {
+    const next = await named;
+    if (next.done) return undefined;
+    const own = index++;
     const started = performance.now();
-    const image = await input.read();
+    const image = await next.value.read();
     profiler?.host('decode', started);
-    if (image.height !== grid.image.height || image.width !== grid.image.width) {
+    if (image.height !== height || image.width !== width) {
       throw new TilesightError(
         'input',
-        `${input.name} is ${image.height}x${image.width}, the ensemble takes ${grid.image.height}x${grid.image.width}: resize it first`,
+        `${next.value.name} is ${formatImageSize(image)}, the ensemble takes ${formatImageSize(grid.image)}: resize it first`,
       );
     }
-    const { height, width } = grid.image;
-    group.push({
-      index,
-      name: input.name,
+    return {
+      index: own,
+      name: next.value.name,
       image,
-      merger: new MapMerger(grid, { window }),
-      tileScores: new Float32Array(positions),
+      merger: undefined,
+      tileScores: new Float32Array(grid.positions),
       mask: stages?.pixelThresholds && { height, width, data: new Uint8Array(height * width) },
-      remaining: positions,
-    });
-    index += 1;
+      remaining: grid.positions,
+    };
+  };
+  // Inputs are asked for one after the other, their images read side by side.
+  let last: Promise<unknown> = Promise.resolve();
+  const start = (): Promise<Work | undefined> => {
+    const named = last.then(() => source.next());
+    last = named.catch(() => undefined);
+    const work = read(named);
+    // The error belongs to whoever takes the image.
+    work.catch(() => undefined);
+    return work;
+  };
+  const queue: Promise<Work | undefined>[] = [];
+  for (;;) {
+    while (queue.length < ahead) queue.push(start());
+    const work = await queue.shift();
+    if (!work) return;
+    yield work;
+  }
+}
+
+/**
+ * Groups of `size` images. A group is given out before it is full when no other image comes for a while, and when reading
+ * one fails; the error comes after it.
+ */
+async function* grouped(works: AsyncGenerator<Work>, size: number): AsyncGenerator<Work[]> {
+  let group: Work[] = [];
+  for (;;) {
     if (group.length === size) {
       yield group;
       group = [];
     }
+    const next = watched(works.next());
+    if (group.length > 0 && !(await comesSoon(next))) {
+      yield group;
+      group = [];
+    }
+    let taken: IteratorResult<Work, unknown>;
+    try {
+      taken = await next.promise;
+    } catch (error) {
+      if (group.length > 0) yield group;
+      throw error;
+    }
+    if (taken.done) break;
+    group.push(taken.value);
   }
   if (group.length > 0) yield group;
+}
+
+/** Whether a promise settles within a short time. */
+async function comesSoon(next: Watched<unknown>): Promise<boolean> {
+  if (next.settled) return true;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, patience)));
+  await Promise.race([late, next.promise.catch(() => undefined)]);
+  clearTimeout(timer);
+  return next.settled;
 }
 
 /**
  * Cuts a group's work into batches. Where parameters stream, position follows position, so that an upload serves all images
  * of the group; else image follows image. A batch may hold tiles of any positions.
  */
-function* batches(
-  group: readonly Work[],
-  positions: number,
-  models: number,
-  options: PredictImagesOptions,
-): Generator<Batch> {
-  const { batch } = options.predictor.setting;
+function* batches(group: readonly Work[], positions: number, streaming: boolean, batch: number): Generator<Batch> {
   const order: { work: Work; position: number }[] = [];
-  if (options.positions.capacity < models) {
+  if (streaming) {
     for (let position = 0; position < positions; position++) for (const work of group) order.push({ work, position });
   } else {
     for (const work of group) for (let position = 0; position < positions; position++) order.push({ work, position });
@@ -225,17 +332,18 @@ class Pipeline {
     const wanted = batch.items.map(({ position }) => (shared ? 0 : position));
     await predictor.submit(slot, pixels.subarray(0, batch.items.length * tileBytes), wanted, positions);
     this.#slots[slot] = batch;
-    const last = batch.items.at(-1);
-    if (last && !shared && positions.capacity < grid.rows * grid.columns) {
-      positions.prefetch((last.position + 1) % (grid.rows * grid.columns));
-    }
     return finished;
   }
 
-  /** Waits for everything in flight. */
-  async drain(): Promise<Work[]> {
-    const first = await this.#collect(this.#next);
-    return [...first, ...(await this.#collect(1 - this.#next))];
+  /** Whether a batch is in flight. */
+  get busy(): boolean {
+    return this.#slots.some((batch) => batch !== undefined);
+  }
+
+  /** Waits for the oldest batch in flight; gives the images that it finished. */
+  async take(): Promise<Work[]> {
+    const oldest = this.#slots[this.#next] ? this.#next : 1 - this.#next;
+    return this.#collect(oldest);
   }
 
   async #collect(slot: number): Promise<Work[]> {
@@ -261,6 +369,7 @@ class Pipeline {
       work.tileScores[position] = tile.score;
       const threshold = stages?.pixelThresholds?.[position];
       if (work.mask && threshold !== undefined) markTile(work.mask, grid, position, map, threshold);
+      work.merger ??= new MapMerger(grid, { window: this.options.window });
       work.merger.addTile(Math.floor(position / grid.columns), position % grid.columns, map);
       work.remaining -= 1;
       if (work.remaining === 0) finished.push(work);

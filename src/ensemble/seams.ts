@@ -1,4 +1,3 @@
-import type { ScoreMap } from '../data/image.js';
 import type { TileGrid } from './tiling.js';
 
 /** How the map is smoothed along the seams between tiles. */
@@ -40,8 +39,13 @@ export function seamStrips(grid: TileGrid, width: number): SeamStrips {
   };
 }
 
+/** Half the width of a strip in pixels, for a tile's size on that axis. */
+export function stripReach(tile: number, width: number): number {
+  return Math.floor(tile * width);
+}
+
 function axisStrips(length: number, tile: number, stride: number, count: number, width: number): Interval[] {
-  const reach = Math.floor(tile * width);
+  const reach = stripReach(tile, width);
   if (reach <= 0) return [];
   const seams = new Set<number>();
   for (let number = 0; number < count; number++) {
@@ -59,96 +63,41 @@ function axisStrips(length: number, tile: number, stride: number, count: number,
   return strips;
 }
 
-/**
- * Weights of a Gaussian, normalised to the sum 1, from −radius to radius with radius ⌊4σ + ½⌋ (17 weights for σ = 2). The blur on
- * the device uses the same.
- */
-export function gaussianWeights(sigma: number): Float64Array {
-  const radius = Math.floor(4 * sigma + 0.5);
-  const weights = Float64Array.from({ length: 2 * radius + 1 }, (_, index) =>
-    sigma > 0 ? Math.exp(-((index - radius) ** 2) / (2 * sigma * sigma)) : 1,
-  );
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return weights.map((weight) => weight / sum);
+/** A piece of a strip, in pixels of the map. */
+export interface SeamRect {
+  readonly top: number;
+  readonly left: number;
+  readonly height: number;
+  readonly width: number;
+  /** A piece of a strip of columns, longer from top to bottom. */
+  readonly upright: boolean;
 }
 
 /**
- * Blurs a merged map along the seams with a Gaussian, the image being mirrored at its edges without repeating the edge pixel.
- * Pixels outside the strips keep their bytes; only the strips and a rim around them are computed, in 64-bit floats.
- *
- * @param map scores at the grid's image size; not changed
- * @returns a new map
+ * Cuts the strips into pieces of at most `across` pixels across the seam and `along` pixels along it: disjoint, from top to
+ * bottom, together the strips. Strips of columns are cut only where no strip of rows has been.
  */
-export function smoothSeams(
-  map: ScoreMap,
-  grid: TileGrid,
-  smoothing: SeamSmoothing = DEFAULT_SEAM_SMOOTHING,
-): ScoreMap {
-  if (map.height !== grid.image.height || map.width !== grid.image.width) {
-    throw new RangeError(
-      `A map of ${map.height}×${map.width} does not fit a grid for ${grid.image.height}×${grid.image.width}.`,
-    );
-  }
-  const data = map.data.slice();
-  const weights = gaussianWeights(smoothing.sigma);
-  const { rows, columns } = seamStrips(grid, smoothing.width);
-  const whole = { start: 0, end: map.width };
-  for (const strip of rows) blurInto(data, map, strip, whole, weights);
-  // The column strips only where no row strip has been.
-  const between = gaps(rows, map.height);
-  for (const columnStrip of columns) {
-    for (const gap of between) blurInto(data, map, gap, columnStrip, weights);
-  }
-  return { height: map.height, width: map.width, data };
-}
-
-/** Blurs one rectangle of the map into `target`: along the rows with a rim above and below, then along the columns. */
-function blurInto(target: Float32Array, map: ScoreMap, rows: Interval, columns: Interval, weights: Float64Array): void {
-  const radius = (weights.length - 1) / 2;
-  const width = columns.end - columns.start;
-  // A ring of blurred rows, as many as the kernel is high.
-  const ring = Array.from({ length: weights.length }, () => new Float64Array(width));
-  const sum = new Float64Array(width);
-  for (let y = rows.start - radius; y < rows.end + radius; y++) {
-    const blurred = ring[modulo(y, ring.length)];
-    if (blurred !== undefined) blurRow(blurred, map, mirrored(y, map.height), columns, weights);
-    const centre = y - radius;
-    if (centre < rows.start) continue;
-    sum.fill(0);
-    for (let tap = 0; tap < weights.length; tap++) {
-      const source = ring[modulo(centre - radius + tap, ring.length)];
-      const weight = weights[tap] ?? 0;
-      if (source === undefined) continue;
-      for (let x = 0; x < width; x++) sum[x] = (sum[x] ?? 0) + weight * (source[x] ?? 0);
+export function seamRects(grid: TileGrid, width: number, across: number, along: number): SeamRect[] {
+  const { image } = grid;
+  const strips = seamStrips(grid, width);
+  const rects: SeamRect[] = [];
+  const add = (rows: Interval, columns: Interval, upright: boolean): void => {
+    for (const { start: top, end: bottom } of cut(rows, upright ? along : across)) {
+      for (const { start: left, end: right } of cut(columns, upright ? across : along)) {
+        rects.push({ top, left, height: bottom - top, width: right - left, upright });
+      }
     }
-    target.set(sum, centre * map.width + columns.start);
-  }
+  };
+  for (const strip of strips.rows) add(strip, { start: 0, end: image.width }, false);
+  for (const gap of gaps(strips.rows, image.height)) for (const strip of strips.columns) add(gap, strip, true);
+  return rects.sort((a, b) => a.top - b.top || a.left - b.left);
 }
 
-function blurRow(target: Float64Array, map: ScoreMap, y: number, columns: Interval, weights: Float64Array): void {
-  const radius = (weights.length - 1) / 2;
-  const start = y * map.width;
-  for (let x = columns.start; x < columns.end; x++) {
-    let sum = 0;
-    const inside = x >= radius && x + radius < map.width;
-    for (let tap = 0; tap < weights.length; tap++) {
-      const column = inside ? x - radius + tap : mirrored(x - radius + tap, map.width);
-      sum += (weights[tap] ?? 0) * (map.data[start + column] ?? 0);
-    }
-    target[x - columns.start] = sum;
-  }
-}
-
-/** Index inside [0, length) after mirroring at both ends without repeating the end, as often as needed. */
-function mirrored(index: number, length: number): number {
-  if (length === 1) return 0;
-  const period = 2 * (length - 1);
-  const within = modulo(index, period);
-  return within < length ? within : period - within;
-}
-
-function modulo(value: number, divisor: number): number {
-  return ((value % divisor) + divisor) % divisor;
+function cut({ start, end }: Interval, length: number): Interval[] {
+  return Array.from({ length: Math.ceil((end - start) / length) }, (_, index) => ({
+    start: start + index * length,
+    end: Math.min(end, start + (index + 1) * length),
+  }));
 }
 
 /** What the intervals leave free of [0, length). */
@@ -161,4 +110,12 @@ function gaps(intervals: readonly Interval[], length: number): Interval[] {
     if (start < end) result.push({ start, end });
   }
   return result;
+}
+
+/** Index inside [0, length) after mirroring at both ends without repeating the end, as often as needed. */
+export function mirrored(index: number, length: number): number {
+  if (length === 1) return 0;
+  const period = 2 * (length - 1);
+  const within = ((index % period) + period) % period;
+  return within < length ? within : period - within;
 }

@@ -1,4 +1,4 @@
-import type { ImageSize, RgbImage } from '../data/image.js';
+import { formatImageSize, type ImageSize, type RgbImage } from '../data/image.js';
 import { TilesightError } from '../engine/errors.js';
 
 /**
@@ -49,20 +49,20 @@ export function tileGrid(options: TileGridOptions): TileGrid {
     if (!isPositive(size.height) || !isPositive(size.width)) {
       throw new TilesightError(
         'usage',
-        `The ${name} ${format(size)} is not valid: give whole numbers of pixels from 1 up.`,
+        `The ${name} ${formatImageSize(size)} is not valid: give whole numbers of pixels from 1 up.`,
       );
     }
   }
   if (tile.height > image.height || tile.width > image.width) {
     throw new TilesightError(
       'usage',
-      `The tile size ${format(tile)} is larger than the image size ${format(image)}: choose a tile of at most ${format(image)}.`,
+      `The tile size ${formatImageSize(tile)} is larger than the image size ${formatImageSize(image)}: choose a tile of at most ${formatImageSize(image)}.`,
     );
   }
   if (stride.height > tile.height || stride.width > tile.width) {
     throw new TilesightError(
       'usage',
-      `The stride ${format(stride)} is larger than the tile size ${format(tile)} and would leave gaps: choose a stride of at most ${format(tile)}.`,
+      `The stride ${formatImageSize(stride)} is larger than the tile size ${formatImageSize(tile)} and would leave gaps: choose a stride of at most ${formatImageSize(tile)}.`,
     );
   }
   const rows = Math.ceil((image.height - tile.height) / stride.height) + 1;
@@ -112,7 +112,7 @@ export function cutTile(
   if (image.height !== grid.image.height || image.width !== grid.image.width) {
     throw new TilesightError(
       'input',
-      `An image of ${format(image)} pixels does not fit a grid for ${format(grid.image)}: resize it first.`,
+      `An image of ${formatImageSize(image)} pixels does not fit a grid for ${formatImageSize(grid.image)}: resize it first.`,
     );
   }
   const { top, left } = tileOrigin(grid, position);
@@ -129,8 +129,4 @@ export function cutTile(
 
 function isPositive(value: number): boolean {
   return Number.isInteger(value) && value > 0;
-}
-
-function format(size: ImageSize): string {
-  return `${size.height}x${size.width}`;
 }

@@ -10,7 +10,7 @@ import type { RunConfiguration } from './configuration.js';
 import { TiledEnsemble } from './ensemble.js';
 import { decodeImages, fitEnsemble, fittedParts, tileSource, type EnsembleProgress, type FitReport } from './fit.js';
 import type { ImageStore, SpillFile } from './image-store.js';
-import type { EnsemblePlan } from './planning.js';
+import { trainingResidency, type EnsemblePlan } from './planning.js';
 import { Run, type RunStorage } from './run.js';
 import type { TileGrid } from './tiling.js';
 
@@ -122,6 +122,7 @@ export async function trainEnsemble(options: TrainOptions): Promise<TrainResult>
     tuning: options.tuning,
     profiler: options.profiler,
     hostBytes: options.hostBytes,
+    resident: trainingResidency(gpu.memory.budgetBytes),
   });
   if (!ensemble.fittedStatistics) {
     const started = performance.now();

@@ -4,6 +4,7 @@ import { TilesightError } from '../engine/errors.js';
 import type { Gpu } from '../engine/gpu.js';
 import { Profiler } from '../engine/profiler.js';
 import { TiledEnsemble } from '../ensemble/ensemble.js';
+import type { Residency } from '../ensemble/planning.js';
 import { Run } from '../ensemble/run.js';
 import { modelDefinition } from '../models/index.js';
 import { loadBackbone, type LoadedBackbone } from './backbone.js';
@@ -16,6 +17,7 @@ export interface OpenRunOptions {
   run: string;
   weights?: string;
   memory?: number;
+  resident?: Residency;
   kernel?: Record<string, string>;
   imageThreshold?: number;
   pixelThreshold?: number;
@@ -73,6 +75,7 @@ export async function openRun(options: OpenRunOptions, onNote?: (line: string) =
       kernels: options.kernel,
       tuning: await loadTuning(gpu, onNote),
       profiler,
+      resident: options.resident,
       imageThreshold: options.imageThreshold,
       pixelThreshold: options.pixelThreshold,
     });

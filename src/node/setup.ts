@@ -34,7 +34,7 @@ export interface EnsembleOptions {
   kernel?: Record<string, string>;
 }
 
-/** Options of the stages around the models, which a plan does not need. */
+/** Options of the stages around the models. */
 export interface StageOptions {
   window: 'mean' | 'smooth';
   seams: boolean;
@@ -143,7 +143,7 @@ export async function chooseModel(options: EnsembleOptions, planning = false): P
 
 /** Plans the ensemble that the options describe. Without a device for an adapter with WebGPU's guaranteed limits. */
 export function makePlan(
-  options: EnsembleOptions,
+  options: EnsembleOptions & Pick<StageOptions, 'seams' | 'seamSigma' | 'seamWidth'>,
   chosen: ChosenModel,
   imageSize: ImageSize,
   trainingImages: number,
@@ -158,6 +158,7 @@ export function makePlan(
     stride: options.stride,
     batch: options.batch,
     shared: options.shared ?? false,
+    seams: { apply: options.seams, sigma: options.seamSigma, width: options.seamWidth },
     seed: options.seed,
     trainingImages,
     adapter: gpu?.profile ?? assumedAdapter,

@@ -32,7 +32,7 @@ export async function run(): Promise<boolean> {
     Promise.resolve(
       new Map([...model.parameterShapes(setting)].map(([name, shape]) => [name, randomTensor(shape, position + 1)])),
     );
-  const positions = new PositionCache(predictor, read, 3);
+  const positions = new PositionCache(predictor, read, grid.positions, 3);
   const image = { ...grid.image, data: randomPixels(grid.image.height * grid.image.width * 3, 3) };
   const predict = async (images: number): Promise<void> => {
     const inputs = Array.from({ length: images }, (_, index) => ({

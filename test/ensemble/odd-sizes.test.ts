@@ -93,7 +93,7 @@ describe('images of odd sizes', () => {
         }
       }
 
-      const positions = new PositionCache(predictor, read, 2);
+      const positions = new PositionCache(predictor, read, grid.positions, 2);
       const options = { predictor, positions, grid, shared: false, window: 'mean' } as const;
       const inputs = [{ name: 'odd', read: () => Promise.resolve(image) }];
       for await (const { map } of predictImages(inputs, options)) {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { ScoreMap } from '../../src/data/image.js';
-import { gaussianWeights, seamStrips, smoothSeams, type SeamStrips } from '../../src/ensemble/seams.js';
+import { planSeams, SeamSmoother } from '../../src/ensemble/seam-smoother.js';
+import { seamRects, seamStrips, type SeamStrips } from '../../src/ensemble/seams.js';
 import { tileGrid } from '../../src/ensemble/tiling.js';
-import { naiveBlur } from '../reference/ensemble.js';
+import { testGpu } from '../gpu.js';
+import { smoothedSeams } from '../reference/ensemble.js';
 
 const square = (side: number) => ({ height: side, width: side });
 const gridOf = (image: number, tile: number, stride: number) =>
@@ -71,41 +73,87 @@ describe('seamStrips', () => {
   });
 });
 
-describe('gaussianWeights', () => {
-  it('has 17 weights of sum 1 for sigma 2, and one for 0', () => {
-    const weights = gaussianWeights(2);
-    expect(weights).toHaveLength(17);
-    expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 14);
-    expect((weights[8] ?? 0) / (weights[9] ?? 1)).toBeCloseTo(Math.exp(1 / 8), 12);
-    expect([...gaussianWeights(0)]).toEqual([1]);
+describe('seamRects', () => {
+  it.each([
+    ['two by two', { image: { height: 40, width: 44 }, tile: { height: 20, width: 22 } }],
+    ['overlapping with padding', { image: { height: 37, width: 29 }, tile: square(16), stride: square(7) }],
+    ['one row of tiles', { image: { height: 1, width: 40 }, tile: { height: 1, width: 10 } }],
+    ['wide tiles', { image: { height: 50, width: 300 }, tile: { height: 25, width: 100 }, stride: square(20) }],
+  ])('cover the strips once, from top to bottom, in pieces of the asked size: %s', (_name, options) => {
+    const grid = tileGrid(options);
+    const { height, width } = grid.image;
+    const rects = seamRects(grid, 0.2, 5, 9);
+    const covered = new Uint8Array(height * width);
+    for (const rect of rects) {
+      const [across, along] = rect.upright ? [rect.width, rect.height] : [rect.height, rect.width];
+      expect(across).toBeLessThanOrEqual(5);
+      expect(along).toBeLessThanOrEqual(9);
+      for (let y = rect.top; y < rect.top + rect.height; y++) {
+        for (let x = rect.left; x < rect.left + rect.width; x++) {
+          covered[y * width + x] = (covered[y * width + x] ?? 0) + 1;
+        }
+      }
+    }
+    expect([...covered]).toEqual(inStrips(seamStrips(grid, 0.2), height, width).map(Number));
+    rects.reduce((above, rect) => {
+      // Pieces beside each other share their rows; the next ones lie wholly below.
+      expect(rect.top === above.top || rect.top >= above.top + above.height).toBe(true);
+      return rect;
+    });
   });
 });
 
-describe('smoothSeams', () => {
+describe('smoothing on the device', () => {
   it.each([
     ['two by two', { image: { height: 40, width: 44 }, tile: { height: 20, width: 22 } }, 2],
     ['overlapping with padding', { image: { height: 37, width: 29 }, tile: square(16), stride: square(7) }, 1.3],
     ['smaller than the kernel', { image: { height: 5, width: 6 }, tile: square(3) }, 2],
     ['one row of tiles', { image: { height: 1, width: 40 }, tile: { height: 1, width: 10 } }, 2],
-  ])('equals a full blur inside the strips and leaves the rest alone: %s', (_name, options, sigma) => {
+    ['a rim wider than the strips', { image: square(60), tile: square(20) }, 4],
+    ['many pieces', { image: { height: 150, width: 90 }, tile: square(12), stride: square(7) }, 0.8],
+  ])('equals a full blur inside the strips and leaves the rest alone: %s', async (_name, options, sigma) => {
     const grid = tileGrid(options);
-    const { height, width } = grid.image;
-    const map = noise(height, width);
-    const before = map.data.slice();
-    const result = smoothSeams(map, grid, { sigma, width: 0.34 });
-    expect(map.data).toEqual(before);
-    const blurred = naiveBlur(map.data, grid.image, sigma);
-    const inside = inStrips(seamStrips(grid, 0.34), height, width);
-    expect(inside.some(Boolean)).toBe(true);
-    result.data.forEach((value, pixel) => {
-      if (inside[pixel]) expect(Math.abs(value - (blurred[pixel] ?? NaN))).toBeLessThan(1e-5);
-      else expect(value).toBe(before[pixel]);
+    const smoothing = { sigma, width: 0.34 };
+    const gpu = await testGpu();
+    const seams = planSeams(grid, smoothing, { adapter: gpu.profile });
+    if (!seams) throw new Error('there are seams');
+    const before = gpu.memory.liveBytes;
+    const smoother = await SeamSmoother.create(gpu, seams, grid, smoothing);
+    expect(gpu.memory.liveBytes - before).toBe(seams.plan.bytes.total);
+    const map = noise(grid.image.height, grid.image.width);
+    const original = map.data.slice();
+    const expected = smoothedSeams(map, grid, smoothing);
+    await smoother.smooth(map);
+    // Two sums of at most 2r + 1 products each.
+    const taps = 2 * Math.floor(4 * sigma + 0.5) + 1;
+    let changed = 0;
+    map.data.forEach((value, pixel) => {
+      const wanted = expected[pixel] ?? NaN;
+      expect(Math.abs(value - wanted)).toBeLessThanOrEqual(2 * (taps + 2) * 2 ** -24 * 40);
+      if (wanted === original[pixel]) expect(value).toBe(wanted);
+      else changed += 1;
     });
+    expect(changed).toBeGreaterThan(0);
+    // Again the same: nothing of the map before is left behind.
+    const again = { ...map, data: original.slice() };
+    await smoother.smooth(again);
+    expect(again.data).toEqual(map.data);
+    smoother.destroy();
+    expect(gpu.memory.liveBytes).toBe(before);
   });
 
-  it('changes nothing for a single tile and refuses a map of another size', () => {
-    const map = noise(32, 32);
-    expect(smoothSeams(map, gridOf(32, 32, 32)).data).toEqual(map.data);
-    expect(() => smoothSeams(map, gridOf(64, 32, 32))).toThrow(RangeError);
+  it('is nothing for a single tile, for strips of less than a pixel, and where it is not wanted', async () => {
+    const { profile: adapter } = await testGpu();
+    expect(planSeams(gridOf(32, 32, 32), { sigma: 2, width: 0.1 }, { adapter })).toBeUndefined();
+    expect(planSeams(gridOf(64, 8, 8), { sigma: 2, width: 0.1 }, { adapter })).toBeUndefined();
+    expect(planSeams(gridOf(64, 32, 32), { sigma: 2, width: 0.1, apply: false }, { adapter })).toBeUndefined();
+  });
+
+  it('takes the same device memory for every grid', async () => {
+    const { profile: adapter } = await testGpu();
+    const bytes = [64, 224, 480].map(
+      (side) => planSeams(gridOf(side, 32, 32), { sigma: 2, width: 0.1 }, { adapter })?.plan.bytes.total,
+    );
+    expect(new Set(bytes).size).toBe(1);
   });
 });

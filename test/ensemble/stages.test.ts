@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { defectBoxes } from '../../src/ensemble/boxes.js';
-import { normalizeMap, normalizeScore, RangeOfScores, thresholdAfter } from '../../src/ensemble/normalization.js';
+import { normalizeMap, normalizeScore, RangeOfScores } from '../../src/ensemble/normalization.js';
 import { imageScores, largest, meanOf } from '../../src/ensemble/scores.js';
 import { describeThreshold, fitThreshold, givenThreshold, maskAtThreshold } from '../../src/ensemble/thresholds.js';
 import { PixelScores, rankScores } from '../../src/metrics/index.js';
@@ -34,7 +34,6 @@ describe('normalisation', () => {
     const map = Float32Array.of(1, 2, 3);
     normalizeMap(map, { minimum: 2, maximum: 2, threshold: 2 });
     expect([...map]).toEqual([0, 0.5, 1]);
-    expect([thresholdAfter('none', 7), thresholdAfter('image', 7), thresholdAfter('tile', 7)]).toEqual([7, 0.5, 0.5]);
   });
 
   it('takes its range from any number of scores', () => {

@@ -106,6 +106,7 @@ export function planOf(
     stride: configuration.stride,
     batch: configuration.batch,
     shared: configuration.shared,
+    seams: configuration.seams,
     seed: configuration.seed,
     trainingImages: configuration.trainingImages.length,
     adapter: gpu.profile,

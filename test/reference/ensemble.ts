@@ -62,3 +62,25 @@ export function naiveBlur(map: ArrayLike<number>, size: Size, sigma: number): nu
     return sum / weights;
   });
 }
+
+/** A map with the strips along its seams blurred, 64-bit floats. The strips are those of the grid's tile starts and ends. */
+export function smoothedSeams(
+  map: { readonly height: number; readonly width: number; readonly data: ArrayLike<number> },
+  grid: { readonly tile: Size; readonly stride: Size; readonly rows: number; readonly columns: number },
+  { sigma, width }: { readonly sigma: number; readonly width: number },
+): number[] {
+  const marked = (length: number, tile: number, stride: number, count: number): boolean[] => {
+    const reach = Math.floor(tile * width);
+    const seams = Array.from({ length: count }, (_, index) => [index * stride, index * stride + tile])
+      .flat()
+      .filter((seam) => seam > 0 && seam < length);
+    return Array.from({ length }, (_, at) => seams.some((seam) => at >= seam - reach && at < seam + reach));
+  };
+  const rows = marked(map.height, grid.tile.height, grid.stride.height, grid.rows);
+  const columns = marked(map.width, grid.tile.width, grid.stride.width, grid.columns);
+  const blurred = naiveBlur(map.data, map, sigma);
+  return Array.from({ length: map.height * map.width }, (_, pixel) => {
+    const inside = rows[Math.floor(pixel / map.width)] === true || columns[pixel % map.width] === true;
+    return (inside ? blurred[pixel] : map.data[pixel]) ?? NaN;
+  });
+}
