@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { defineConfig, type Plugin } from 'vitest/config';
+import type { Reporter } from 'vitest/node';
 
 /** Imports `.wgsl` files as text. */
 const wgsl: Plugin = {
@@ -11,10 +12,23 @@ const wgsl: Plugin = {
   },
 };
 
+/** Says of each skipped test why, in one line. */
+const skipped: Reporter = {
+  onTestRunEnd(modules) {
+    for (const module of modules) {
+      for (const test of module.children.allTests('skipped')) {
+        const { note = 'no reason given' } = test.result() as { note?: string };
+        console.log(` skipped: ${module.relativeModuleId}: ${test.fullName}: ${note}`);
+      }
+    }
+  },
+};
+
 export default defineConfig({
   plugins: [wgsl],
   test: {
     include: ['test/**/*.test.ts'],
+    reporters: ['default', skipped],
     // One process a file: a driver crash kills one file, not the run.
     pool: 'forks',
     maxWorkers: 2,

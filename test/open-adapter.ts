@@ -4,7 +4,8 @@ import { TilesightError } from '../src/engine/errors.js';
 import { openApi } from '../src/node/adapter.js';
 
 try {
-  const { api, source, info } = await openApi();
+  const { api, source, info, advice } = await openApi();
+  if (advice !== undefined) console.error(advice);
   const adapter = await api.requestAdapter({ powerPreference: 'high-performance' });
   const device = await adapter?.requestDevice();
   if (!device) throw new TilesightError('device', 'the adapter gives no device: update its driver');

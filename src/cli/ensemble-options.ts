@@ -2,13 +2,14 @@ import { Option, type Command } from 'commander';
 import { TilesightError } from '../engine/errors.js';
 import { modelDefinition, modelDefinitions } from '../models/index.js';
 import type { EnsembleOptions } from '../node/setup.js';
+import { defaultTraining } from '../node/training.js';
 import { numberBetween, parseKernels, parseMemory, parseSize, wholeNumber } from './values.js';
 
 /** Adds what fixes an ensemble's plan. */
 export function addEnsembleOptions(command: Command): Command {
   const names = modelDefinitions.map((definition) => definition.name);
   command
-    .addOption(new Option('--model <name>', 'anomaly model').choices(names).default('padim'))
+    .addOption(new Option('--model <name>', 'anomaly model').choices(names).default(defaultTraining.model))
     .option(
       '--backbone <name>',
       'backbone: mobilenet-v2, resnet18, resnet50, wide-resnet50-2 (default: that of --weights, else mobilenet-v2)',
@@ -26,7 +27,7 @@ export function addEnsembleOptions(command: Command): Command {
       parseSize,
     )
     .option('--batch <n>', 'tiles computed at once (default: at most 4, by --memory)', wholeNumber(1))
-    .option('--seed <n>', 'seed: same seed, adapter and version, same bytes', wholeNumber(0), 42)
+    .option('--seed <n>', 'seed: same seed, adapter and version, same bytes', wholeNumber(0), defaultTraining.seed)
     .option('--memory <bytes>', 'device memory that may be used, as 512MiB', parseMemory)
     .option('--shared', 'one model for all tile positions: for textures and parts without a fixed pose')
     .option('--kernel <op=variant>', 'force a kernel variant, as conv2d=winograd4 (repeatable)', parseKernels);
@@ -51,30 +52,37 @@ export function addEnsembleOptions(command: Command): Command {
 export function addStageOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--window <kind>', 'weights of overlapping tiles').choices(['mean', 'smooth']).default('mean'),
+      new Option('--window <kind>', 'weights of overlapping tiles')
+        .choices(['mean', 'smooth'])
+        .default(defaultTraining.window),
     )
     .option('--no-seams', 'no smoothing along the seams between tiles')
-    .option('--seam-sigma <pixels>', 'standard deviation of the blur along seams', numberBetween(0.1, 100), 2)
+    .option(
+      '--seam-sigma <pixels>',
+      'standard deviation of the blur along seams',
+      numberBetween(0.1, 100),
+      defaultTraining.seamSigma,
+    )
     .option(
       '--seam-width <share>',
       "half the width of a seam's strip, as a share of the tile",
       numberBetween(0, 1),
-      0.1,
+      defaultTraining.seamWidth,
     )
     .addOption(
       new Option('--normalization <stage>', 'where scores are brought to 0–1')
         .choices(['tile', 'image', 'none'])
-        .default('image'),
+        .default(defaultTraining.normalization),
     )
     .addOption(
       new Option('--threshold <stage>', 'where scores are compared with thresholds')
         .choices(['tile', 'image'])
-        .default('image'),
+        .default(defaultTraining.threshold),
     )
     .addOption(
       new Option('--score <rule>', "an image's score: largest value of its map, or mean of its tiles' scores")
         .choices(['maximum', 'mean'])
-        .default('maximum'),
+        .default(defaultTraining.score),
     )
     .addOption(
       new Option(
@@ -82,7 +90,7 @@ export function addStageOptions(command: Command): Command {
         'images that thresholds are fitted on (same-as-test only to compare with the paper)',
       )
         .choices(['held-out', 'from-test', 'same-as-test'])
-        .default('held-out'),
+        .default(defaultTraining.validation),
     )
     .option(
       '--validation-ratio <share>',
@@ -93,13 +101,13 @@ export function addStageOptions(command: Command): Command {
       '--image-quantile <share>',
       'share of good images below the threshold, without defects to fit it on',
       numberBetween(0.5, 1),
-      0.98,
+      defaultTraining.imageQuantile,
     )
     .option(
       '--pixel-quantile <share>',
       'share of good pixels below the threshold, likewise',
       numberBetween(0.5, 1),
-      0.9999,
+      defaultTraining.pixelQuantile,
     );
 }
 
@@ -156,6 +164,14 @@ export function addRunOptions(command: Command): Command {
     .requiredOption('--run <dir>', 'run folder, the --out of a train command')
     .option('--weights <file>', "the backbone's weights (default: where they were at training, else the cache)")
     .option('--memory <bytes>', 'device memory that may be used: what fits stays on the device', parseMemory)
+    .addOption(
+      new Option(
+        '--resident <when>',
+        'keep the parameters of all positions on the device (auto: as many as --memory holds, without it all up to 1 GiB)',
+      )
+        .choices(['auto', 'always', 'never'])
+        .default('auto'),
+    )
     .option('--image-threshold <score>', "replaces the run's image threshold (raw score), without training", Number)
     .option('--pixel-threshold <score>', "replaces the run's pixel threshold (raw score), without training", Number)
     .option('--kernel <op=variant>', 'force a kernel variant (repeatable)', parseKernels)

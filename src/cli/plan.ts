@@ -19,7 +19,7 @@ import { describePlan } from '../node/training.js';
 import { wholeNumber } from './values.js';
 
 interface PlanOptions extends EnsembleOptions, StageOptions, DataOptions {
-  images?: number;
+  images: number;
   json?: boolean;
 }
 
@@ -45,7 +45,7 @@ export function planCommand(): Command {
       const imageSize = options.imageSize ?? (splits && (await ownImageSize(splits, nodeImages)));
       if (!imageSize) throw new TilesightError('usage', 'give --image-size, or --data to take it from the images');
       const chosen = await chooseModel({ ...options, modelOptions: ownModelOptions(options) }, true);
-      const images = splits?.train.length ?? options.images ?? 200;
+      const images = splits?.train.length ?? options.images;
       const plan = makePlan(options, chosen, imageSize, images);
       const { grid, setting, fit, predictor } = plan;
       const pair = ({ height, width }: { height: number; width: number }): [number, number] => [height, width];

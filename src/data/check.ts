@@ -1,5 +1,5 @@
 import { compareCodePoints, someNames } from './files.js';
-import type { Dataset, ImageReader, ImageSize, Sample } from './image.js';
+import { formatImageSize, type Dataset, type ImageReader, type ImageSize, type Sample } from './image.js';
 
 /** What can be wrong with a data set. */
 export type FindingCode =
@@ -80,14 +80,13 @@ const messages: Readonly<Record<FindingCode, string>> = {
   duplicates: 'test images are also training images; remove one of each, or the scores are too good',
 };
 
-const sizeText = (size: ImageSize): string => `${size.height}x${size.width}`;
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 async function inspectMask(sample: Sample, size: ImageSize, reader: ImageReader): Promise<Fault[]> {
   if (sample.maskPath === undefined) return [];
   try {
     const mask = await reader.readMask(sample.maskPath);
-    const detail = `mask ${sizeText(mask)}, image ${sizeText(size)}`;
+    const detail = `mask ${formatImageSize(mask)}, image ${formatImageSize(size)}`;
     if (mask.height !== size.height || mask.width !== size.width) {
       return [{ code: 'mask-size', name: sample.name, detail }];
     }
@@ -119,8 +118,8 @@ function countSizes(inspections: readonly Inspection[]): (ImageSize & { count: n
   const counts = new Map<string, ImageSize & { count: number }>();
   for (const { size } of inspections) {
     if (size === undefined) continue;
-    const count = (counts.get(sizeText(size))?.count ?? 0) + 1;
-    counts.set(sizeText(size), { ...size, count });
+    const count = (counts.get(formatImageSize(size))?.count ?? 0) + 1;
+    counts.set(formatImageSize(size), { ...size, count });
   }
   return [...counts.values()].sort((a, b) => b.count - a.count || b.height * b.width - a.height * a.width);
 }
@@ -132,8 +131,8 @@ function acrossImages(samples: readonly Sample[], inspections: readonly Inspecti
   const nameByHash = new Map<string, string>();
   samples.forEach((sample, i) => {
     const { size, hash } = inspections[i] ?? {};
-    if (size !== undefined && usual !== undefined && sizeText(size) !== sizeText(usual)) {
-      const detail = `${sizeText(size)}, most are ${sizeText(usual)}`;
+    if (size !== undefined && usual !== undefined && formatImageSize(size) !== formatImageSize(usual)) {
+      const detail = `${formatImageSize(size)}, most are ${formatImageSize(usual)}`;
       faults.push({ code: 'mixed-sizes', name: sample.name, detail });
     }
     if (hash === undefined) return;

@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { classifyAdapter } from '../engine/adapter.js';
 import { TilesightError } from '../engine/errors.js';
 import { embeddedAdapterObstacle, loadEmbeddedAdapter } from './embedded-adapter.js';
+import { examineVulkan, type VulkanFault } from './vulkan.js';
 
 /** Where the adapter comes from. `auto`: the system's, else the embedded one. */
 export type AdapterChoice = 'auto' | 'system' | 'embedded';
@@ -13,7 +14,7 @@ export type AdapterChoice = 'auto' | 'system' | 'embedded';
 export interface ApiOptions {
   /** Default: what `TILESIGHT_ADAPTER` says, else `auto`. */
   readonly adapter?: AdapterChoice;
-  /** Switches for Dawn, e.g. `enable-dawn-features=allow_unsafe_apis` or `backend=vulkan`. */
+  /** Switches for Dawn, e.g. `enable-dawn-features=allow_unsafe_apis` or `backend=vulkan`. Default: `TILESIGHT_DAWN_FLAGS`. */
   readonly dawnFlags?: readonly string[];
   readonly powerPreference?: GPUPowerPreference;
   /** Told in one line each what the user should know: a download, a software adapter. Default: standard error. */
@@ -25,8 +26,8 @@ export interface OpenedApi {
   readonly api: GPU;
   readonly source: 'system' | 'embedded';
   readonly info: GPUAdapterInfo;
-  /** The adapter computes on the CPU. */
-  readonly software: boolean;
+  /** Where the adapter computes on the CPU: that it does, why, and what would be faster, in one line. */
+  readonly advice: string | undefined;
 }
 
 /** Dawn rounds timestamps to 65 µs unless told not to. */
@@ -38,6 +39,11 @@ export function dawnFlagList(flags: readonly string[] = []): string[] {
   const off = flags.filter((flag) => flag.startsWith(prefix)).flatMap((flag) => flag.slice(prefix.length).split(','));
   const others = flags.filter((flag) => !flag.startsWith(prefix));
   return [`${prefix}${[...new Set([standardFeature, ...off])].join(',')}`, ...others];
+}
+
+/** Switches in `TILESIGHT_DAWN_FLAGS`, between spaces: how an experiment of Dawn's is tried without changing code. */
+function dawnFlagsFromEnvironment(): string[] {
+  return (process.env['TILESIGHT_DAWN_FLAGS'] ?? '').split(' ').filter(Boolean);
 }
 
 /** What `TILESIGHT_ADAPTER` asks for. */
@@ -53,52 +59,6 @@ export function adapterFromEnvironment(value = process.env['TILESIGHT_ADAPTER'])
     default:
       throw new TilesightError('usage', `TILESIGHT_ADAPTER is ${JSON.stringify(value)}: use auto, system or embedded`);
   }
-}
-
-/**
- * Why the system can have no Vulkan adapter, found without asking Dawn (which would print an alarming line); undefined
- * when there may be one. Only Linux is looked at: the other systems bring their own API.
- */
-export function vulkanObstacle(environment: NodeJS.ProcessEnv = process.env): string | undefined {
-  if (process.platform !== 'linux') return undefined;
-  if (vulkanDrivers(environment).length === 0) return 'no Vulkan driver is installed';
-  try {
-    process.dlopen({ exports: {} }, 'libvulkan.so.1');
-  } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    // A library that is no Node addon was found and loaded: that is the answer sought.
-    if (!/did not self-register/i.test(message)) return 'the Vulkan loader libvulkan.so.1 is missing or damaged';
-  }
-  return undefined;
-}
-
-/** Driver manifests where the Vulkan loader looks for them. */
-function vulkanDrivers(environment: NodeJS.ProcessEnv): string[] {
-  const named = environment['VK_DRIVER_FILES'] ?? environment['VK_ICD_FILENAMES'];
-  const list = (value: string | undefined): string[] => (value ?? '').split(delimiter).filter(Boolean);
-  const manifests = (path: string): string[] => {
-    if (path.endsWith('.json')) return existsSync(path) ? [path] : [];
-    try {
-      return readdirSync(path)
-        .filter((name) => name.endsWith('.json'))
-        .map((name) => join(path, name));
-    } catch {
-      return [];
-    }
-  };
-  if (named) return list(named).flatMap(manifests);
-  const home = environment['HOME'] ?? homedir();
-  const folders = [
-    environment['XDG_CONFIG_HOME'] ?? join(home, '.config'),
-    ...list(environment['XDG_CONFIG_DIRS'] ?? '/etc/xdg'),
-    '/etc',
-    '/usr/local/etc',
-    environment['XDG_DATA_HOME'] ?? join(home, '.local', 'share'),
-    ...list(environment['XDG_DATA_DIRS'] ?? '/usr/local/share:/usr/share'),
-    '/run/opengl-driver/share',
-  ];
-  const added = list(environment['VK_ADD_DRIVER_FILES']).flatMap(manifests);
-  return [...added, ...folders.flatMap((folder) => manifests(join(folder, 'vulkan', 'icd.d')))];
 }
 
 /** Every instance that was ever made: V8 may collect one while adapters of it live, which crashes the process. */
@@ -145,11 +105,14 @@ async function withRuntimeFolder<T>(body: () => Promise<T>): Promise<T> {
 
 async function firstAdapter(options: ApiOptions): Promise<{ api: GPU; info: GPUAdapterInfo } | undefined> {
   return withRuntimeFolder(async () => {
-    const api = await createApi(options.dawnFlags ?? []);
+    const api = await createApi(options.dawnFlags ?? dawnFlagsFromEnvironment());
     const adapter = await api.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' });
     return adapter ? { api, info: adapter.info } : undefined;
   });
 }
+
+/** Where notices go unless the caller takes them. */
+export const noticeOnStandardError = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** What to install for an adapter of the system's own. */
 function systemRemedy(): string {
@@ -168,68 +131,60 @@ function systemRemedy(): string {
   }
 }
 
-let noticed = false;
-
-function noticeSoftware(opened: OpenedApi, why: string | undefined, notice: (line: string) => void): void {
-  if (!opened.software || noticed) return;
-  noticed = true;
-  const name = opened.info.description || opened.info.device || 'unnamed';
-  notice(
-    opened.source === 'embedded'
-      ? `computing on the CPU with the embedded software adapter (${name}), which is slow` +
-          `${why ? `: ${why}` : ''}; to be faster, ${systemRemedy()}`
-      : `computing on the CPU with the software adapter ${name}; a GPU with its Vulkan driver is many times faster`,
+/** That the adapter computes on the CPU, why, and what would be faster; undefined for hardware. */
+function softwareAdvice(info: GPUAdapterInfo, embedded: boolean, fault: VulkanFault | undefined): string | undefined {
+  const hardware = classifyAdapter(`${info.description} ${info.device}`) === 'hardware';
+  if (!embedded && hardware && !info.isFallbackAdapter) return undefined;
+  const name = info.description || info.device || 'unnamed';
+  const faster = fault?.remedy ?? (embedded ? systemRemedy() : "install your GPU's Vulkan driver");
+  return (
+    `computing on the CPU with the ${embedded ? 'embedded ' : ''}software adapter ${name}, which is slow` +
+    `${fault ? `: ${fault.what}` : ''}; to be faster, ${faster}`
   );
 }
 
 /**
  * Opens WebGPU in Node on the first adapter there is: the system's (Vulkan, Metal or Direct3D), else, on Linux x64, the
  * embedded SwiftShader, fetched into the cache on first need. That also covers systems whose only driver Dawn refuses,
- * such as Mesa 22. Says in one line when the adapter computes in software.
+ * such as Mesa 22.
  *
  * @throws TilesightError `device` in one line with the remedy when there is no adapter.
  */
 export async function openApi(options: ApiOptions = {}): Promise<OpenedApi> {
   const choice = options.adapter ?? adapterFromEnvironment();
-  const notice = options.onNotice ?? ((line: string) => void process.stderr.write(`${line}\n`));
-  let why: string | undefined;
+  let fault: VulkanFault | undefined;
   if (choice !== 'embedded') {
-    why = vulkanObstacle();
-    const found = why === undefined ? await firstAdapter(options) : undefined;
-    if (found) {
-      const software =
-        found.info.isFallbackAdapter ||
-        classifyAdapter(`${found.info.description} ${found.info.device}`) !== 'hardware';
-      const opened: OpenedApi = { ...found, source: 'system', software };
-      noticeSoftware(opened, undefined, notice);
-      return opened;
-    }
-    why ??= "the system's drivers offer no adapter that WebGPU accepts";
-    if (choice === 'system') throw new TilesightError('device', `no WebGPU adapter: ${why}; ${systemRemedy()}`);
+    const system = await examineVulkan();
+    fault = system.fault;
+    const found = system.usable ? await firstAdapter(options) : undefined;
+    if (found) return { ...found, source: 'system', advice: softwareAdvice(found.info, false, fault) };
+    fault ??= { what: "the system's drivers offer no adapter that WebGPU accepts" };
+    const remedy = fault.remedy ?? systemRemedy();
+    if (choice === 'system') throw new TilesightError('device', `no WebGPU adapter: ${fault.what}; ${remedy}`);
     const obstacle = embeddedAdapterObstacle();
     if (obstacle) {
       throw new TilesightError(
         'device',
-        `no WebGPU adapter: ${why}, and of the embedded adapter ${obstacle}; ${systemRemedy()}`,
+        `no WebGPU adapter: ${fault.what}, and of the embedded adapter ${obstacle}; ${remedy}`,
       );
     }
   }
+  const remedy = fault?.remedy ?? systemRemedy();
   try {
-    await loadEmbeddedAdapter(notice);
+    await loadEmbeddedAdapter(options.onNotice ?? noticeOnStandardError);
   } catch (cause) {
-    if (why === undefined || !(cause instanceof TilesightError)) throw cause;
-    throw new TilesightError('device', `no WebGPU adapter: ${why}, and ${cause.message}; or ${systemRemedy()}`, {
+    if (fault === undefined || !(cause instanceof TilesightError)) throw cause;
+    throw new TilesightError('device', `no WebGPU adapter: ${fault.what}, and ${cause.message}; or ${remedy}`, {
       cause,
     });
   }
   const found = await firstAdapter(options);
   if (!found) {
+    const why = fault ? `, and ${fault.what}` : '';
     throw new TilesightError(
       'device',
-      `no WebGPU adapter: the embedded one does not start on this machine${why ? `, and ${why}` : ''}; ${systemRemedy()}`,
+      `no WebGPU adapter: the embedded one does not start on this machine${why}; ${remedy}`,
     );
   }
-  const opened: OpenedApi = { ...found, source: 'embedded', software: true };
-  noticeSoftware(opened, why, notice);
-  return opened;
+  return { ...found, source: 'embedded', advice: softwareAdvice(found.info, true, fault) };
 }

@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 
-import type { ImageReader, ImageSize, ImageWriter, Mask } from '../data/image.js';
+import { formatImageSize, type ImageReader, type ImageSize, type ImageWriter, type Mask } from '../data/image.js';
 import { resizeBilinear, resizeNearest } from '../data/resize.js';
 import { TilesightError } from '../engine/errors.js';
 import { fileProblem, writeFileAtomic } from './files.js';
@@ -65,7 +65,7 @@ export function createNodeImages(options: NodeImagesOptions = {}): ImageReader &
     async writePng(path, image) {
       const { height, width, data } = image;
       if (data.length !== height * width * 3)
-        throw new Error(`${path}: ${data.length} bytes for ${height}×${width} RGB`);
+        throw new Error(`${path}: ${data.length} bytes for ${formatImageSize({ height, width })} RGB`);
       const png = await sharp(data, { raw: { width, height, channels: 3 } })
         .png({ compressionLevel: 6 })
         .toBuffer();
@@ -105,7 +105,7 @@ async function openImage(
   if (height * width > maximumPixels) {
     throw new TilesightError(
       'input',
-      `image ${path} is ${width}×${height}, ${Math.ceil((height * width) / 1e6)} million pixels, and the limit is ` +
+      `image ${path} is ${formatImageSize({ height, width })}, ${Math.ceil((height * width) / 1e6)} million pixels, and the limit is ` +
         `${Math.floor(maximumPixels / 1e6)} million: cut or shrink it, or raise TILESIGHT_MAX_PIXELS (3 bytes of memory a pixel)`,
     );
   }

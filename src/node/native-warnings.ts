@@ -4,7 +4,7 @@
  * They are written by C++ straight to file descriptor 2. Node cannot duplicate a descriptor, so nothing inside the process
  * can hold them back without risking the lines around them: closing and reopening descriptor 2 would race with every
  * other thread that opens a file. What can be prevented at the source is prevented when the adapter is opened (the
- * `XDG_RUNTIME_DIR` line, by giving Mesa a folder; the lines of a failing loader, by looking before Dawn does). What
+ * `XDG_RUNTIME_DIR` line, by giving Mesa a folder; the lines of a loader or driver that fails, by looking before Dawn does). What
  * remains are the two notes of Dawn on lavapipe; whoever reads the stderr of another Tilesight process drops them with
  * {@link withoutKnownWarnings}.
  */

@@ -4,8 +4,9 @@ import { formatBytes } from '../engine/memory.js';
 import { Profiler } from '../engine/profiler.js';
 import { evaluateEnsemble, type Evaluation } from '../ensemble/evaluate.js';
 import type { Prediction, TiledEnsemble } from '../ensemble/ensemble.js';
-import type { ImageSize, Mask, Sample } from '../data/image.js';
+import { formatImageSize, type Mask, type Sample } from '../data/image.js';
 import type { EnsemblePlan } from '../ensemble/planning.js';
+import { DEFAULT_IMAGE_QUANTILE, DEFAULT_PIXEL_QUANTILE } from '../ensemble/thresholds.js';
 import { trainEnsemble, type TrainResult } from '../ensemble/train.js';
 import { openGpu } from './gpu.js';
 import { writeFileAtomic } from './files.js';
@@ -49,8 +50,8 @@ export const defaultTraining = {
   threshold: 'image',
   score: 'maximum',
   validation: 'held-out',
-  imageQuantile: 0.98,
-  pixelQuantile: 0.9999,
+  imageQuantile: DEFAULT_IMAGE_QUANTILE,
+  pixelQuantile: DEFAULT_PIXEL_QUANTILE,
   check: true,
 } as const satisfies Omit<TrainingOptions, 'out'>;
 
@@ -181,11 +182,6 @@ export async function evaluateTest(
     onProgress: (done, total) => hooks.onProgress?.('predicting', done, total),
     onPrediction: hooks.observe?.(ensemble),
   });
-}
-
-/** A size as it is typed: `256` or `480x640`. */
-function formatImageSize({ height, width }: ImageSize): string {
-  return height === width ? String(height) : `${height}x${width}`;
 }
 
 /** What a plan chose and will take, in lines. */

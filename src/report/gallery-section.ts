@@ -5,7 +5,8 @@ import type { GalleryEntry, GalleryGroup } from './gallery.js';
 import { heatColor, heatOverlay, type HeatScale } from './heat-map.js';
 import { html, type Markup } from './html.js';
 import type { ReportInput } from './input.js';
-import { figure, formatSize } from './overview.js';
+import { formatImageSize } from '../data/image.js';
+import { figure } from './overview.js';
 
 /** What is shown of a run without test images. */
 const heldOutText =
@@ -68,7 +69,7 @@ export async function gallerySection(input: ReportInput): Promise<Markup | undef
       <fieldset>
         <legend>Show</legend>
         ${toggle('predicted', 'predicted outline', true)} ${hasTruth && toggle('truth', 'ground truth', true)}
-        ${toggle('boxes', 'boxes', false)} ${toggle('tiles', `tile grid, ${grid.rows} × ${grid.columns}`, false)}
+        ${toggle('boxes', 'boxes', false)} ${toggle('tiles', `tile grid, ${grid.rows}x${grid.columns}`, false)}
       </fieldset>
     </div>
     ${parts}
@@ -179,7 +180,7 @@ function hotSpots({ boxCount }: GalleryEntry): string {
 
 function closeUpCaption({ top, left, height, width }: Region, shown: number): string {
   const scale = shown < width ? `, shrunk ${figure(width / shown, 2)} times` : '';
-  return `Close-up, ${height} × ${width} pixels at row ${top}, column ${left}${scale}`;
+  return `Close-up, ${formatImageSize({ height, width })} pixels at row ${top}, column ${left}${scale}`;
 }
 
 function panel(
@@ -230,7 +231,7 @@ function details({ rawScores, boxes, boxCount }: GalleryEntry): Markup {
                   <th scope="row">${index + 1}</th>
                   <td>${box.top}</td>
                   <td>${box.left}</td>
-                  <td>${formatSize(box)}</td>
+                  <td>${formatImageSize(box)}</td>
                   <td>${Math.round(box.area)}</td>
                   <td>${figure(box.score)}</td>
                 </tr>`,

@@ -1,6 +1,6 @@
 import { formatBytes } from '../engine/memory.js';
 import { describeThreshold, givenThreshold, type Threshold } from '../ensemble/thresholds.js';
-import type { ImageSize } from '../data/image.js';
+import { formatImageSize } from '../data/image.js';
 import { html, type Markup } from './html.js';
 import type { ReportInput } from './input.js';
 import { formatSeconds } from './plots.js';
@@ -10,11 +10,6 @@ export function figure(value: number | null | undefined, digits = 4): string {
   if (value === null || value === undefined || Number.isNaN(value)) return '–';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
   return Math.abs(value) <= 1 ? value.toFixed(digits) : String(Number(value.toPrecision(digits + 1)));
-}
-
-/** `1024 × 768`: height, width. */
-export function formatSize({ height, width }: ImageSize): string {
-  return `${height} × ${width}`;
 }
 
 /** The first thing on the page: what was run and how well, in figures. */
@@ -136,10 +131,10 @@ export function configurationSection(input: ReportInput): Markup {
     ['Backbone', own.backbone],
     ['Weights (SHA-256)', `${own.weights.slice(0, 16)}…`],
     ['Training images', String(own.trainingImages.length)],
-    ['Image size', formatSize(own.imageSize)],
-    ['Tile size', formatSize(own.tileSize)],
-    ['Stride', formatSize(own.stride)],
-    ['Tiles', `${grid.rows} × ${grid.columns}`],
+    ['Image size', formatImageSize(own.imageSize)],
+    ['Tile size', formatImageSize(own.tileSize)],
+    ['Stride', formatImageSize(own.stride)],
+    ['Tiles', `${grid.rows}x${grid.columns}`],
     ['Models', own.shared ? 'one for all positions' : 'one for each position'],
     ['Batch', String(own.batch)],
     ['Seed', String(own.seed)],

@@ -1,7 +1,8 @@
 import { gallerySection } from './gallery-section.js';
 import { html, raw, type Markup } from './html.js';
 import type { ReportInput } from './input.js';
-import { configurationSection, formatSize, notes, overview, thresholdSection } from './overview.js';
+import { formatImageSize } from '../data/image.js';
+import { configurationSection, notes, overview, thresholdSection } from './overview.js';
 import { lossSection, memorySection, timeSection } from './resources.js';
 import { curvesSection, metricsSection, scoresSection } from './results.js';
 import { styles } from './styles.js';
@@ -48,8 +49,8 @@ export async function renderReport(input: ReportInput): Promise<string> {
           <div class="brand">Tilesight report</div>
           <h1>${title}</h1>
           <p>
-            ${configuration.model} on ${configuration.backbone}, ${grid.rows} × ${grid.columns} tiles of
-            ${formatSize(grid.tile)} pixels in images of ${formatSize(grid.image)}
+            ${configuration.model} on ${configuration.backbone}, ${grid.rows}x${grid.columns} tiles of
+            ${formatImageSize(grid.tile)} pixels in images of ${formatImageSize(grid.image)}
           </p>
           <p class="small"><time datetime="${date}">${date.slice(0, 16).replace('T', ' ')} UTC</time></p>
           <nav aria-label="Sections">

@@ -20,7 +20,7 @@ export function memorySection({ memory, seconds, grid }: ReportInput): Markup {
     <h2 id="memory-title">Device memory</h2>
     <p>
       ${text}
-      ${grid.positions > 1 && `The ${grid.rows} × ${grid.columns} tiles pass through it one after the other, so a larger grid takes no more.`}
+      ${grid.positions > 1 && `The ${grid.rows}x${grid.columns} tiles pass through it one after the other, so a larger grid takes no more.`}
     </p>
     ${
       samples.length > 0 &&

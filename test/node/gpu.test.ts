@@ -5,11 +5,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
-import { adapterFromEnvironment, dawnFlagList, vulkanObstacle } from '../../src/node/adapter.js';
+import { adapterFromEnvironment, dawnFlagList } from '../../src/node/adapter.js';
 import { cacheRoot } from '../../src/node/cache.js';
 import { withoutKnownWarnings } from '../../src/node/native-warnings.js';
+import { examineVulkan } from '../../src/node/vulkan.js';
 import { testGpu } from '../gpu.js';
 
+const linux = process.platform === 'linux';
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 function openInChild(environment: Record<string, string>): { status: number | null; stdout: string; stderr: string } {
@@ -54,15 +56,41 @@ describe('adapter choice', () => {
     ]);
   });
 
-  it.runIf(process.platform === 'linux')('sees that a system has no driver before Dawn is asked', () => {
-    expect(vulkanObstacle({ VK_DRIVER_FILES: '/nowhere/icd.json' })).toBe('no Vulkan driver is installed');
-    const empty = mkdtempSync(join(tmpdir(), 'tilesight-icd-'));
-    expect(vulkanObstacle({ VK_ICD_FILENAMES: empty })).toBe('no Vulkan driver is installed');
-    writeFileSync(join(empty, 'some.json'), '{}');
-    expect(vulkanObstacle({ VK_ICD_FILENAMES: empty })).not.toBe('no Vulkan driver is installed');
+  it.runIf(linux)('sees that a system has no driver before Dawn is asked', async () => {
+    const none = { usable: false, fault: { what: 'no Vulkan driver is installed' } };
+    expect(await examineVulkan({ VK_DRIVER_FILES: '/nowhere/icd.json' })).toEqual(none);
+    const folder = mkdtempSync(join(tmpdir(), 'tilesight-icd-'));
+    expect(await examineVulkan({ VK_ICD_FILENAMES: folder })).toEqual(none);
+    writeFileSync(join(folder, 'some.json'), '{}');
+    expect((await examineVulkan({ VK_ICD_FILENAMES: folder })).fault?.what).not.toBe(none.fault.what);
   });
 
-  it.runIf(process.platform === 'linux')('ends in one line with a remedy when the system has no driver', () => {
+  it.runIf(linux && !existsSync('/dev/nvidiactl'))(
+    'tries an NVIDIA driver that cannot start where nobody sees its lines, and leaves it out',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'tilesight-icd-'));
+      const nvidia = join(folder, 'nvidia_icd.json');
+      writeFileSync(
+        nvidia,
+        JSON.stringify({ file_format_version: '1.0.0', ICD: { library_path: 'libm.so.6', api_version: '1.3.0' } }),
+      );
+      const other = join(folder, 'other_icd.json');
+      writeFileSync(other, '{}');
+      const environment = { ...process.env, VK_DRIVER_FILES: `${nvidia}:${other}` };
+      expect(await examineVulkan(environment)).toMatchObject({
+        usable: true,
+        fault: { what: expect.stringMatching(/NVIDIA's Vulkan driver is installed/) as string },
+      });
+      expect(environment.VK_DRIVER_FILES).toBe(other);
+
+      // Not a line of Dawn's or the loader's beside ours.
+      const result = openInChild({ TILESIGHT_ADAPTER: 'system', VK_DRIVER_FILES: nvidia });
+      expect(result.status).toBe(1);
+      expect(result.stderr).toMatch(/^no WebGPU adapter: NVIDIA's .*; load the kernel module .*\n$/);
+    },
+  );
+
+  it.runIf(linux)('ends in one line with a remedy when the system has no driver', () => {
     const result = openInChild({ TILESIGHT_ADAPTER: 'system', VK_DRIVER_FILES: '/nowhere/icd.json' });
     expect(result.status).toBe(1);
     expect(result.stderr).toMatch(
@@ -70,7 +98,7 @@ describe('adapter choice', () => {
     );
   });
 
-  it.runIf(process.platform === 'linux')('says in one line why the embedded adapter cannot be had', () => {
+  it.runIf(linux)('says in one line why the embedded adapter cannot be had', () => {
     const cache = mkdtempSync(join(tmpdir(), 'tilesight-cache-'));
     const result = openInChild({
       TILESIGHT_ADAPTER: 'auto',
@@ -87,8 +115,8 @@ describe('adapter choice', () => {
 describe('embedded adapter', () => {
   const cached = existsSync(join(cacheRoot(), 'embedded-adapter'));
 
-  // Where it was never needed it is not in the cache, and a test run does not fetch 70 MB for one test.
-  it.skipIf(!cached)('takes the place of a system without a driver (skipped where it was never fetched)', () => {
+  it('takes the place of a system without a driver', ({ skip }) => {
+    skip(!cached, 'the embedded adapter was never needed here, and 70 MB are not fetched for one test');
     const result = openInChild({ TILESIGHT_ADAPTER: 'auto', VK_DRIVER_FILES: '/nowhere/icd.json' });
     expect(result.stderr).toMatch(
       /^computing on the CPU with the embedded software adapter .*: no Vulkan driver .*\n$/,

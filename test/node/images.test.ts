@@ -220,13 +220,13 @@ describe('bad files end in one line that names them', () => {
     await writeFile(at('huge.png'), rawPng(30_000, 30_000, 8, 2, Buffer.alloc(10)));
     await expectInput(
       nodeImages.readImage(at('huge.png')),
-      /huge\.png is 30000×30000, 900 million pixels, and the limit is 268 million: cut or shrink it, or raise TILESIGHT_MAX_PIXELS/,
+      /huge\.png is 30000x30000, 900 million pixels, and the limit is 268 million: cut or shrink it, or raise TILESIGHT_MAX_PIXELS/,
     );
     // Also where only its size is asked for: a run of that size must not be planned.
     await expectInput(nodeImages.readSize(at('huge.png')), /900 million pixels/);
     const strict = createNodeImages({ maximumPixels: 5 });
     await picture().png().toFile(at('six.png'));
-    await expectInput(strict.readImage(at('six.png')), /six\.png is 3×2, 1 million pixels/);
+    await expectInput(strict.readImage(at('six.png')), /six\.png is 2x3, 1 million pixels/);
   });
 
   it('reads the limit from the environment', () => {

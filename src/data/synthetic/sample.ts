@@ -1,5 +1,5 @@
 import { TilesightError } from '../../engine/errors.js';
-import type { ImageSize, Mask, RgbImage } from '../image.js';
+import { formatImageSize, type ImageSize, type Mask, type RgbImage } from '../image.js';
 import { boardScene } from './board.js';
 import { expose } from './camera.js';
 import { addDefect, defectKinds, type DefectKind } from './defects.js';
@@ -44,7 +44,7 @@ function validate(options: SampleOptions): void {
   };
   for (const side of [size.height, size.width]) {
     if (!Number.isInteger(side) || side < 32)
-      refuse(`size ${size.height}x${size.width}: each side must be a whole number from 32`);
+      refuse(`size ${formatImageSize(size)}: each side must be a whole number from 32`);
   }
   if (!Number.isInteger(index) || index < 0) refuse(`index ${index}: it must be a whole number from 0`);
   if (!(jitter >= 0 && jitter <= Math.min(size.height, size.width) / 8)) {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../../src/engine/plan.js';
 import { Program } from '../../../src/engine/program.js';
@@ -6,13 +6,14 @@ import type { HostTensor } from '../../../src/engine/tensor.js';
 import { decodeNpy } from '../../../src/models/weights/npy.js';
 import { testGpu } from '../../gpu.js';
 import { squeezenet } from '../../reference/squeezenet.js';
-import { sharedFile } from '../weights/shared-files.js';
+import { absent, sharedFile } from '../weights/shared-files.js';
 
 const folder = sharedFile('weights/squeezenet1.1');
 const read = (path: string): HostTensor => decodeNpy(new Uint8Array(readFileSync(`${folder}/${path}.npy`)), path);
 
-describe.skipIf(!existsSync(folder))('SqueezeNet 1.1', () => {
-  it('reproduces three vectors of an independent implementation', async () => {
+describe('SqueezeNet 1.1', () => {
+  it('reproduces three vectors of an independent implementation', async ({ skip }) => {
+    skip(...absent(folder));
     const gpu = await testGpu();
     const { graph, image, logits } = squeezenet((name) => read(`weights/${name}`));
     const program = await Program.create(gpu, compile(graph, { adapter: gpu.profile }));

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { importWeights, type WeightFile } from '../../../src/models/weights/import-weights.js';
 import {
@@ -10,7 +10,7 @@ import {
 import { encodeSafetensors } from '../../../src/models/weights/safetensors.js';
 import { foreignFile } from './foreign-files.js';
 import { dataOf, tensor } from './handmade.js';
-import { sharedFile } from './shared-files.js';
+import { absent, sharedFile } from './shared-files.js';
 
 const file = (name: string, bytes: Uint8Array): WeightFile => ({ name, bytes });
 
@@ -91,7 +91,8 @@ describe('importWeights', () => {
   });
 
   const folder = sharedFile('weights/squeezenet1.1/weights');
-  it.skipIf(!existsSync(folder))('reads a published folder of .npy files whole', () => {
+  it('reads a published folder of .npy files whole', ({ skip }) => {
+    skip(...absent(folder));
     const files = readdirSync(folder).map((name) => file(name, new Uint8Array(readFileSync(`${folder}/${name}`))));
     const { weights, bytes } = importWeights({ files });
     expect(weights.network).toBeUndefined();

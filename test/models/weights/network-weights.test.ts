@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { HostTensor, Shape } from '../../../src/engine/tensor.js';
 import { batchNormPlacement, checkWeights, recogniseNetwork } from '../../../src/models/weights/check-weights.js';
@@ -19,7 +19,7 @@ import { assertFinite } from '../../../src/models/weights/nonfinite.js';
 import { encodeSafetensors } from '../../../src/models/weights/safetensors.js';
 import { torchvisionNames } from '../../../src/models/weights/tensor-names.js';
 import { tensor, tensorsOf } from './handmade.js';
-import { sharedFile } from './shared-files.js';
+import { absent, sharedFile } from './shared-files.js';
 
 const resnet18Start: [string, Shape][] = [
   ['conv1.weight', [2, 3, 1, 1]],
@@ -208,21 +208,19 @@ describe('readBackboneWeights', () => {
     );
   });
 
-  it.skipIf(!existsSync(sharedFile('weights/resnet50.safetensors')))(
-    'knows the published files by their headers',
-    () => {
-      const read = (name: string): BackboneWeights =>
-        readBackboneWeights(new Uint8Array(readFileSync(sharedFile(`weights/${name}.safetensors`))), name);
-      const resnet18 = read('resnet18');
-      expect(resnet18.network).toBe('resnet18');
-      expect(resnet18.preprocessing).toEqual(imagenetPreprocessing);
-      expect(batchNormPlacement(resnet18.tensors)).toBe('folded');
-      const resnet50 = read('resnet50');
-      expect(resnet50.network).toBe('resnet50');
-      expect(resnet50.preprocessing).toEqual(caffePreprocessing);
-      expect(resnet50.variant.bottleneckStride).toBe('1x1');
-      const expected = new Map([...resnet50.tensors].map(([name, { shape }]) => [name, shape]));
-      expect(() => checkWeights(resnet18, expected, 'resnet50', 'file')).toThrow(/these look like weights of resnet18/);
-    },
-  );
+  it('knows the published files by their headers', ({ skip }) => {
+    skip(...absent(sharedFile('weights/resnet50.safetensors')));
+    const read = (name: string): BackboneWeights =>
+      readBackboneWeights(new Uint8Array(readFileSync(sharedFile(`weights/${name}.safetensors`))), name);
+    const resnet18 = read('resnet18');
+    expect(resnet18.network).toBe('resnet18');
+    expect(resnet18.preprocessing).toEqual(imagenetPreprocessing);
+    expect(batchNormPlacement(resnet18.tensors)).toBe('folded');
+    const resnet50 = read('resnet50');
+    expect(resnet50.network).toBe('resnet50');
+    expect(resnet50.preprocessing).toEqual(caffePreprocessing);
+    expect(resnet50.variant.bottleneckStride).toBe('1x1');
+    const expected = new Map([...resnet50.tensors].map(([name, { shape }]) => [name, shape]));
+    expect(() => checkWeights(resnet18, expected, 'resnet50', 'file')).toThrow(/these look like weights of resnet18/);
+  });
 });

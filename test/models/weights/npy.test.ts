@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { decodeNpy, isNpy } from '../../../src/models/weights/npy.js';
 import { foreignFile } from './foreign-files.js';
-import { sharedFile } from './shared-files.js';
+import { absent, sharedFile } from './shared-files.js';
 
 function npy(header: string, elements: number, version = 1): Uint8Array {
   const text = new TextEncoder().encode(header);
@@ -84,7 +84,8 @@ describe('decodeNpy', () => {
 
 describe('a published file', () => {
   const path = sharedFile('weights/squeezenet1.1/weights/squeezenet0_conv0_weight.npy');
-  it.skipIf(!existsSync(path))('is a kernel of the shape its network has', () => {
+  it('is a kernel of the shape its network has', ({ skip }) => {
+    skip(...absent(path));
     const bytes = new Uint8Array(readFileSync(path));
     expect(isNpy(bytes)).toBe(true);
     const { shape, data } = decodeNpy(bytes, path);

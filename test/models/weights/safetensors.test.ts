@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HostTensor } from '../../../src/engine/tensor.js';
@@ -12,7 +12,7 @@ import {
 } from '../../../src/models/weights/safetensors.js';
 import { foreignFile } from './foreign-files.js';
 import { dataOf, safetensorsFile, tensor } from './handmade.js';
-import { sharedFile } from './shared-files.js';
+import { absent, sharedFile } from './shared-files.js';
 
 const f32 = (shape: number[], begin: number, end: number): unknown => ({
   dtype: 'F32',
@@ -189,7 +189,8 @@ describe('reading by range', () => {
 
 describe('a published file', () => {
   const path = sharedFile('weights/resnet18.safetensors');
-  it.skipIf(!existsSync(path))('is read whole and written back byte for byte in its elements', () => {
+  it('is read whole and written back byte for byte in its elements', ({ skip }) => {
+    skip(...absent(path));
     const file = new Uint8Array(readFileSync(path));
     const { tensors } = decodeSafetensors(file, path);
     expect(tensors.size).toBe(30);
