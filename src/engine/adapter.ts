@@ -20,6 +20,11 @@ export interface AdapterProfile {
   readonly features: ReadonlySet<string>;
   /** Fixed subgroup size, or undefined where it varies or subgroups are missing. */
   readonly subgroupSize: number | undefined;
+  /**
+   * Rows, columns and length of the sum of the products that subgroups compute with operands of 16-bit floats and sums
+   * of 32 bits; undefined where the adapter has no such unit.
+   */
+  readonly subgroupMatrix?: { readonly m: number; readonly n: number; readonly k: number } | undefined;
   readonly limits: PlanningLimits;
 }
 

@@ -311,6 +311,7 @@ export async function createGpu(api: GPU, options: GpuOptions = {}): Promise<Gpu
     class: options.adapterClass ?? classifyAdapter(`${name} ${info.device} ${info.architecture}`),
     features,
     subgroupSize: fixed ? info.subgroupMinSize : undefined,
+    subgroupMatrix: features.has('chromium-experimental-subgroup-matrix') ? subgroupMatrixOf(info) : undefined,
     limits: {
       maxStorageBufferBindingSize: Math.min(
         device.limits.maxStorageBufferBindingSize,
@@ -331,6 +332,27 @@ export async function createGpu(api: GPU, options: GpuOptions = {}): Promise<Gpu
     [info.vendor, info.architecture, info.device, info.description].join(' ').trim(),
     options,
   );
+}
+
+/** An experiment of Dawn's: what matrix units there are, where the feature is switched on. */
+interface MatrixInfo {
+  readonly subgroupMatrixConfigs?: Iterable<{
+    readonly componentType: string;
+    readonly resultComponentType: string;
+    readonly M: number;
+    readonly N: number;
+    readonly K: number;
+  }>;
+}
+
+/** The matrix unit for 16-bit operands and 32-bit sums whose blocks divide those of the kernels: the squarest. */
+function subgroupMatrixOf(info: GPUAdapterInfo): AdapterProfile['subgroupMatrix'] {
+  const fitting = [...((info as MatrixInfo).subgroupMatrixConfigs ?? [])].filter(
+    ({ componentType, resultComponentType, M, N, K }) =>
+      componentType === 'f16' && resultComponentType === 'f32' && 32 % M === 0 && 16 % N === 0 && 32 % K === 0,
+  );
+  const [best] = fitting.sort((a, b) => Math.abs(a.M - a.N) - Math.abs(b.M - b.N));
+  return best && { m: best.M, n: best.N, k: best.K };
 }
 
 function oneLine(text: string): string {

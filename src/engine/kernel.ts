@@ -17,8 +17,8 @@ export interface Kernel {
   readonly constants?: Constants;
   /** Replaces `alias NAME = type;` lines of the source, for example `{ Scalar: 'f16' }`. */
   readonly aliases?: Readonly<Record<string, string>>;
-  /** WGSL extensions to enable, which are also the adapter features it needs: `f16`, `subgroups`. */
-  readonly enables?: readonly ('f16' | 'subgroups')[];
+  /** WGSL extensions to enable, each of which stands for an adapter feature that it needs. */
+  readonly enables?: readonly ('f16' | 'subgroups' | 'chromium_experimental_subgroup_matrix')[];
 }
 
 /** One storage binding of a kernel. */
@@ -56,7 +56,9 @@ export function kernelText(kernel: Kernel): string {
     text = text.replace(pattern, `alias ${name} = ${type};`);
   }
   const enables = (kernel.enables ?? []).map((name) => `enable ${name};\n`).join('');
-  return enables + text;
+  // The compiler does not know that a subgroup's number is the same throughout the subgroup.
+  const matrix = kernel.enables?.includes('chromium_experimental_subgroup_matrix');
+  return enables + (matrix ? 'diagnostic(off, chromium.subgroup_matrix_uniformity);\n' : '') + text;
 }
 
 function literal(value: number | boolean, type: string): string {

@@ -117,9 +117,10 @@ describe('every variant, every shape that it takes', () => {
       let taken = 0;
       for (const test of awkward) {
         const shape = shapeOf(test);
-        const [input, drawn] = operands(test);
-        // Weights in 16 bits are compared with a reference over the same 16 bits.
-        const weight = variant.name.endsWith('f16') ? half(drawn) : drawn;
+        const drawn = operands(test);
+        // Operands in 16 bits are compared with a reference over the same 16 bits.
+        const input = variant.name === 'subgroup-matrix' ? half(drawn[0]) : drawn[0];
+        const weight = /f16|matrix/.test(variant.name) ? half(drawn[1]) : drawn[1];
         const graph = new Graph('choice');
         const parameter = graph.parameter('weight', weight.shape, { contents: () => weight });
         if (!variant.applies(shape, gpu.profile, parameter)) continue;
@@ -139,8 +140,10 @@ describe('every variant, every shape that it takes', () => {
           throw new Error(`${test.title}: ${String(error)}`, { cause: error });
         }
       }
-      const applicable = variant.name === 'subgroup' ? gpu.profile.subgroupSize !== undefined : true;
-      if (applicable && !(variant.name.endsWith('f16') && !gpu.profile.features.has('shader-f16'))) {
+      const { subgroupSize, subgroupMatrix, features } = gpu.profile;
+      const applicable = variant.name === 'subgroup' ? subgroupSize !== undefined : true;
+      const no16 = variant.name.endsWith('f16') && !features.has('shader-f16');
+      if (applicable && !no16 && !(variant.name === 'subgroup-matrix' && !subgroupMatrix)) {
         expect(taken).toBeGreaterThan(0);
       }
     });
@@ -296,7 +299,8 @@ describe('the choice of a variant', () => {
     expect(chooseConv2d(stem, software)[0]).toBe('subgroup');
     expect(chooseConv2d(stem, hardware)[0]).toBe('shared');
     expect(chooseConv2d(deep, software)[0]).toBe('subgroup');
-    expect(chooseConv2d(deep, hardware)[0]).toBe('splitk');
+    expect(chooseConv2d(deep, hardware)[0]).toBe('winograd2');
+    expect(chooseConv2d(shape([1, 16, 16, 256], [1, 1, 256, 64]), hardware)[0]).toBe('splitk');
     expect(chooseConv2d(stem, { ...software, subgroupSize: undefined })[0]).toBe('direct');
     const depthwise = shape([1, 8, 8, 32], [3, 3, 1, 32], { groups: 32, padding: 1 });
     for (const adapter of [software, hardware]) expect(chooseConv2d(depthwise, adapter)[0]).toBe('depthwise');

@@ -18,9 +18,9 @@ export function chooseConv2d(shape: Conv2dShape, adapter: AdapterProfile): reado
   const square = kernelHeight === 3 && kernelWidth === 3 && shape.strideY === 1 && shape.strideX === 1;
   const direct: Conv2dVariantName[] = [product, 'direct', 'naive'];
   // Three dispatches and two passes over the tiles pay from some size on; few tiles leave the products too short.
-  if (square && inChannels >= 32 && outChannels >= 32 && pixels >= 1024)
-    return [adapter.class === 'hardware' ? 'winograd2' : 'winograd4', ...direct];
-  return adapter.class === 'hardware' && prefersSlices(pixels, outChannels, inChannels * kernelHeight * kernelWidth)
-    ? ['splitk', ...direct]
-    : direct;
+  if (square && inChannels >= 32 && outChannels >= 32 && pixels >= 1024) return ['winograd4', ...direct];
+  if (adapter.class !== 'hardware') return direct;
+  // Of few pixels only a batch makes enough tiles, and a deep layer's filters are large: the smaller transform.
+  if (square && inChannels >= 128 && outChannels >= 128) return ['winograd2', ...direct];
+  return prefersSlices(pixels, outChannels, inChannels * kernelHeight * kernelWidth) ? ['splitk', ...direct] : direct;
 }

@@ -79,8 +79,8 @@ function productVariant(name: ProductKernelName): Conv2dVariant {
   };
 }
 
-/** Register tile without shared memory, subgroup broadcasts, and workgroup memory. */
-export const productVariants = (['direct', 'subgroup', 'shared'] as const).map(productVariant);
+/** Register tile without shared memory, subgroup broadcasts, workgroup memory, and matrix units. */
+export const productVariants = (['direct', 'subgroup', 'shared', 'subgroup-matrix'] as const).map(productVariant);
 
 /** The subgroup variant with weights stored in 16 bits, sums in 32: half the bytes of weights. Only where it is asked for. */
 export const subgroupHalf: Conv2dVariant = {

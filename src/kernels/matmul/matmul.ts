@@ -192,7 +192,7 @@ const splitSum: MatmulVariant = {
 /** All ways to compute a matrix product. */
 export const matmulVariants: readonly MatmulVariant[] = [
   naive,
-  ...(['direct', 'subgroup', 'shared'] as const).map(productVariant),
+  ...(['direct', 'subgroup', 'shared', 'subgroup-matrix'] as const).map(productVariant),
   subgroupHalf,
   splitSum,
 ];

@@ -9,10 +9,11 @@ import rowsSource from './rows.wgsl';
 import sharedSource from './shared.wgsl';
 import raggedStoreSource from './store-ragged.wgsl';
 import storeSource from './store.wgsl';
+import subgroupMatrixSource from './subgroup-matrix.wgsl';
 import subgroupSource from './subgroup.wgsl';
 
 /** Kernels that compute an implicit matrix product (see rows.wgsl). */
-export type ProductKernelName = 'direct' | 'subgroup' | 'shared';
+export type ProductKernelName = 'direct' | 'subgroup' | 'shared' | 'subgroup-matrix';
 
 /** Where the rows of the left operand lie: the fields of Params in rows.wgsl, in floats. */
 export interface ProductRows {
@@ -87,11 +88,21 @@ export function productRuns(name: ProductKernelName, adapter: AdapterProfile): b
       return [4, 8, 16, 32, 64].includes(adapter.subgroupSize ?? 0);
     case 'shared':
       return adapter.limits.maxComputeInvocationsPerWorkgroup >= 256;
+    case 'subgroup-matrix': {
+      const { subgroupSize = 0, subgroupMatrix, features, limits } = adapter;
+      return (
+        subgroupMatrix !== undefined &&
+        features.has('shader-f16') &&
+        [8, 16, 32, 64].includes(subgroupSize) &&
+        8 * subgroupSize <= limits.maxComputeInvocationsPerWorkgroup &&
+        2 * (64 * 40 + 32 * 72) + 4 * 8 * 16 * subgroupMatrix.m <= limits.maxComputeWorkgroupStorageSize
+      );
+    }
   }
 }
 
 /** The fastest product kernel of an adapter: subgroup broadcasts in software, workgroup memory on hardware. */
-export function fastestProduct(adapter: AdapterProfile): ProductKernelName {
+export function fastestProduct(adapter: AdapterProfile): Exclude<ProductKernelName, 'subgroup-matrix'> {
   const name = adapter.class === 'hardware' ? 'shared' : 'subgroup';
   return productRuns(name, adapter) ? name : 'direct';
 }
@@ -120,7 +131,11 @@ function specialised(
   let kernel = kernels.get(key);
   if (!kernel) {
     const written = unroll(source, constants, memoryLoops);
-    const enables = [...(name === 'subgroup' ? ['subgroups' as const] : []), ...(half ? ['f16' as const] : [])];
+    const enables = [
+      ...(name === 'subgroup' ? ['subgroups' as const] : []),
+      ...(half || name === 'subgroup-matrix' ? ['f16' as const] : []),
+      ...(name === 'subgroup-matrix' ? ['chromium_experimental_subgroup_matrix' as const] : []),
+    ];
     kernel = {
       name: full,
       // With its loop written out the lane is a constant, which lets the cheaper broadcast take the shuffle's place.
@@ -151,6 +166,12 @@ function tiled(name: ProductKernelName, product: Product, adapter: AdapterProfil
       const constants = { SUBGROUP: subgroup, ROWS: rows, GROUPS: groups };
       const kernel = specialised(name, subgroupSource, constants, options);
       return { kernel, tileRows: rows, tileColumns: subgroup * groups };
+    }
+    case 'subgroup-matrix': {
+      const { subgroupSize = 32, subgroupMatrix = { m: 16, n: 16, k: 16 } } = adapter;
+      const constants = { SUBGROUP: subgroupSize, M: subgroupMatrix.m, N: subgroupMatrix.n, K: subgroupMatrix.k };
+      const kernel = specialised(name, subgroupMatrixSource, constants, options);
+      return { kernel, tileRows: 64, tileColumns: 16 };
     }
     case 'shared': {
       const { side, height, width } = sharedTile(product, adapter);
