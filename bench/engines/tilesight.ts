@@ -48,7 +48,8 @@ export async function createTilesight(): Promise<Engine> {
       await program.write(0, image.tensor, image.data);
       if (rate) await program.write(0, rate, Float32Array.of(stackRate));
       program.run(0);
-      for (const tap of taps) await program.read(0, tap.tensor, tap.data);
+      const running = program;
+      await Promise.all(taps.map((tap) => running.read(0, tap.tensor, tap.data)));
     },
     outputs: () => Promise.resolve(taps.map((tap) => tap.data)),
   };

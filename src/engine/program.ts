@@ -4,6 +4,7 @@ import { boundTensor, storage, type Tensor } from './graph.js';
 import { kernelInterface, packParameters } from './kernel.js';
 import { uniformStride, type Plan } from './plan.js';
 import { decode, encode } from './encoding.js';
+import { allocationSize } from './memory.js';
 import type { Profiler } from './profiler.js';
 import { byteLength, elementCount, type HostTensor } from './tensor.js';
 
@@ -267,9 +268,9 @@ export class Program {
   async execute(inputs: ReadonlyMap<Tensor, ArrayBufferView>): Promise<Map<Tensor, Float32Array>> {
     for (const [input, data] of inputs) await this.write(0, input, data);
     this.run(0);
-    const results = new Map<Tensor, Float32Array>();
-    for (const output of this.#slot(0).readback.keys()) results.set(output, await this.read(0, output));
-    return results;
+    // All at once: each wait for the device costs more than the copy.
+    const outputs = [...this.#slot(0).readback.keys()];
+    return new Map(await Promise.all(outputs.map(async (output) => [output, await this.read(0, output)] as const)));
   }
 
   /** Frees everything but what was bound from outside. */
@@ -295,6 +296,9 @@ async function bindPlan(
   options: ProgramOptions,
 ): Promise<Program> {
   const memory = new Map<Tensor, DeviceTensor>();
+  const places = new Map(
+    plan.buffers.flatMap(({ tensors, offsets }) => tensors.map((tensor, i) => [tensor, offsets[i] ?? 0] as const)),
+  );
   const allocate = (bytes: number, owner: string, label: string, usages: number): DeviceBuffer => {
     const buffer = gpu.allocate(bytes, owner, label, usages);
     owned.push(buffer);
@@ -356,10 +360,11 @@ async function bindPlan(
     const { pipeline, layout } = compiled[index] ?? missing(step.kernel.name);
     const entries: GPUBindGroupEntry[] = step.bindings.map((binding, number) => {
       const tensor = storage(boundTensor(binding));
-      const { buffer, bytes } = (memory.get(tensor) ?? missing(tensor.name)).memory;
+      const { buffer } = (memory.get(tensor) ?? missing(tensor.name)).memory;
       const view = 'tensor' in binding ? binding : undefined;
-      const offset = view?.offsetBytes ?? 0;
-      return { binding: number, resource: { buffer, offset, size: view?.sizeBytes ?? bytes - offset } };
+      const within = view?.offsetBytes ?? 0;
+      const size = view?.sizeBytes ?? allocationSize(byteLength(tensor.shape, tensor.dtype)) - within;
+      return { binding: number, resource: { buffer, offset: (places.get(tensor) ?? 0) + within, size } };
     });
     const { parameterBinding } = kernelInterface(step.kernel);
     if (parameterBinding !== undefined) {
