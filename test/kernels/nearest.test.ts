@@ -76,11 +76,21 @@ function clustered(rows: number, elements: number, seed: number, spread: number,
   return { shape: [rows, elements], data };
 }
 
-const variants = ['naive', 'register', 'subgroup'];
+const variants = ['naive', 'register', 'subgroup', 'shared'];
+
+/** The same adapter as if it were a large device: other tiles, more segments, sums over a row by many threads. */
+const asHardware = (profile: AdapterProfile): AdapterProfile => ({ ...profile, class: 'hardware' });
+
+/** Every variant as the adapter runs it, and the plainest (which compiles quickly) as on a large device. */
+const settings = (profile: AdapterProfile): (readonly [string, AdapterProfile])[] => [
+  ...variants.map((variant) => [variant, profile] as const),
+  ['naive', asHardware(profile)],
+];
 
 describe('nearest', () => {
   for (const variant of variants) {
     it(`finds the rows of brute force in f64 (${variant})`, async () => {
+      const { profile } = await testGpu();
       const kernels = { nearest: variant };
       let decided = 0;
       for (const [queries, bank, k] of [
@@ -90,8 +100,11 @@ describe('nearest', () => {
         [clustered(5, 32, 5, 1e-3, 3), clustered(130, 32, 7, 1e-3, 3), 3],
         [randomTensor([1, 4], 8), randomTensor([1, 4], 9), 1],
       ] as const) {
-        const found = await search(queries, bank, k, { kernels });
-        decided += expectNearest(queries, bank, k, found);
+        const large = variant === 'naive' || variant === 'shared' ? [asHardware(profile)] : [];
+        for (const adapter of [profile, ...large]) {
+          const found = await search(queries, bank, k, { kernels, adapter });
+          decided += expectNearest(queries, bank, k, found);
+        }
       }
       expect(decided).toBeGreaterThan(200);
     });
@@ -101,16 +114,16 @@ describe('nearest', () => {
     const gpu = await testGpu();
     const queries = randomTensor([150, 384], 11);
     const bank = randomTensor([1500, 384], 12);
-    for (const variant of variants) {
+    for (const [variant, adapter] of settings(gpu.profile)) {
       const kernels = { nearest: variant };
-      const whole = await search(queries, bank, 5, { kernels });
-      const cut = await search(queries, bank, 5, { kernels, adapter: limited(gpu.profile, 2 ** 20) });
+      const whole = await search(queries, bank, 5, { kernels, adapter });
+      const cut = await search(queries, bank, 5, { kernels, adapter: limited(adapter, 2 ** 20) });
       expect(cut).toEqual(whole);
       // 64 queries at a time, too.
-      const fine = await search(queries, bank, 5, { kernels, adapter: limited(gpu.profile, 100 * 1024) });
+      const fine = await search(queries, bank, 5, { kernels, adapter: limited(adapter, 100 * 1024) });
       expect(fine).toEqual(whole);
       const one: HostTensor = { shape: [1, 384], data: queries.data.subarray(149 * 384) };
-      const alone = await search(one, bank, 5, { kernels });
+      const alone = await search(one, bank, 5, { kernels, adapter });
       expect(alone.indices).toEqual(whole.indices.slice(149 * 5));
       expect(alone.distances).toEqual(whole.distances.slice(149 * 5));
     }
@@ -123,8 +136,7 @@ describe('nearest', () => {
     const bank: HostTensor = { shape: [3000, 128], data: new Float32Array(3000 * 128) };
     for (let row = 0; row < 3000; row++)
       bank.data.set(few.data.subarray((row % 5) * 128, ((row % 5) + 1) * 128), row * 128);
-    const adapter = limited(gpu.profile, 2 ** 20);
-    for (const variant of variants) {
+    for (const [variant, adapter] of settings(limited(gpu.profile, 2 ** 20))) {
       const { distances, indices } = await search(few, bank, 16, { adapter, kernels: { nearest: variant } });
       for (let query = 0; query < 5; query++) {
         for (let rank = 0; rank < 16; rank++) {
@@ -143,9 +155,12 @@ describe('nearest', () => {
       bank.data.set(base.data, row * 64);
       bank.data[row * 64 + row] = (base.data[row] ?? 0) + 0.02 * (1 + ((row * 7) % 40));
     }
-    const found = await search(base, bank, 16);
-    expect(expectNearest(base, bank, 16, found)).toBeGreaterThan(8);
-    expect(found.distances[0]).toBeCloseTo(0.02, 5);
+    const { profile } = await testGpu();
+    for (const [variant, adapter] of [...settings(profile), ...settings(limited(profile, 2 ** 20))]) {
+      const found = await search(base, bank, 16, { adapter, kernels: { nearest: variant } });
+      expect(expectNearest(base, bank, 16, found)).toBeGreaterThan(8);
+      expect(found.distances[0]).toBeCloseTo(0.02, 5);
+    }
   });
 
   it('searches a bank of 16-bit floats as if it had been rounded', async () => {

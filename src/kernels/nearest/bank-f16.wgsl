@@ -1,11 +1,6 @@
-// Four elements of a bank row, or two, as they are stored: 16-bit floats, two to a word. Needs no adapter feature.
+// Four elements of a bank row as they are stored: 16-bit floats, two to a word. Needs no adapter feature.
 alias Stored = vec2u;
-alias StoredPair = u32;
 
 fn widen(stored: Stored) -> vec4f {
   return vec4f(unpack2x16float(stored.x), unpack2x16float(stored.y));
-}
-
-fn widen_pair(stored: StoredPair) -> vec2f {
-  return unpack2x16float(stored);
 }

@@ -6,7 +6,7 @@ import gatherSource from './gather-rows.wgsl';
 import scoreSource from './image-score.wgsl';
 import { maximumNeighbours, nearest, rowChunks, rowView } from './nearest.js';
 import pickSource from './pick-number.wgsl';
-import { bankSource } from './variants.js';
+import { bankSource } from './sources.js';
 
 const gatherRowsOperator: Operator<undefined> = {
   name: 'gather-rows',

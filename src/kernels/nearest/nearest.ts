@@ -1,15 +1,29 @@
+import type { AdapterProfile } from '../../engine/adapter.js';
 import { TilesightError } from '../../engine/errors.js';
 import { foldWorkgroups } from '../../engine/kernel.js';
-import type { BufferView, Graph, Lowering, Operator, Tensor } from '../../engine/graph.js';
+import type { BufferView, Graph, Lowering, Operator, Tensor, Variant } from '../../engine/graph.js';
 import { formatBytes } from '../../engine/memory.js';
 import { bytesPerElement } from '../../engine/tensor.js';
+import {
+  dispatchProduct,
+  fastestProduct,
+  matrixRows,
+  noEpilogue,
+  onePlane,
+  productRuns,
+  type ProductKernelName,
+} from '../product/product.js';
 import finishSource from './finish.wgsl';
 import listSource from './list.wgsl';
 import mergeSource from './merge.wgsl';
 import normsSource from './norms.wgsl';
 import refineSource from './refine.wgsl';
+import naiveSource from './search-naive.wgsl';
+import searchSource from './search.wgsl';
+import selectSource from './select.wgsl';
+import { bankSource, rowSums, type BankType } from './sources.js';
 import transposeSource from './transpose.wgsl';
-import { bankSource, searchVariants, type BankType, type SearchVariant } from './variants.js';
+import widenSource from './widen.wgsl';
 
 /** Most neighbours that a search gives. */
 export const maximumNeighbours = 16;
@@ -26,16 +40,17 @@ export interface RowChunk {
   readonly count: number;
 }
 
-/** Cuts rows into chunks that fit one binding. */
-export function rowChunks(rows: number, bytesPerRow: number, limit: number, what: string): RowChunk[] {
-  const whole = Math.floor(limit / bytesPerRow / rowGrain) * rowGrain;
-  if (whole === 0 && rows * bytesPerRow > limit) {
+/** Cuts rows into chunks that fit one binding and have at most `most` rows. */
+export function rowChunks(rows: number, bytesPerRow: number, limit: number, what: string, most = Infinity): RowChunk[] {
+  const fit = Math.min(limit / bytesPerRow, most);
+  const whole = Math.floor(fit / rowGrain) * rowGrain;
+  if (whole === 0 && rows > fit) {
     throw new TilesightError(
       'memory',
       `${what}: ${rowGrain} rows of ${formatBytes(bytesPerRow)} pass what the device binds, ${formatBytes(limit)}`,
     );
   }
-  const size = rows * bytesPerRow <= limit ? rows : whole;
+  const size = rows <= fit ? rows : whole;
   const chunks: RowChunk[] = [];
   for (let first = 0; first < rows; first += size) chunks.push({ first, count: Math.min(size, rows - first) });
   return chunks;
@@ -46,7 +61,13 @@ export function rowView(tensor: Tensor, { first, count }: RowChunk, bytesPerRow:
   return { tensor, offsetBytes: first * bytesPerRow, sizeBytes: count * bytesPerRow };
 }
 
-/** How a search is cut: bank chunks and segments within them, and how many queries go together. */
+/** Most bytes of a block of scores, a row of the bank by a query each. */
+const scoreBytes = 8 * 2 ** 20;
+
+/** Most queries that are searched for together: a block of scores then has 1024 rows of the bank at least. */
+const mostQueries = 2048;
+
+/** How a search is cut: the bank into chunks, segments within them, and how many queries go together. */
 interface SearchLayout {
   readonly chunks: readonly RowChunk[];
   readonly segmentRows: number;
@@ -54,33 +75,118 @@ interface SearchLayout {
   readonly queries: number;
 }
 
+const wholeColumns = (queries: number): number => Math.ceil(queries / 4) * 4;
+
 function layOut(
   { queries, rows, elements, list }: { queries: number; rows: number; elements: number; list: number },
-  bankRowBytes: number,
-  variant: SearchVariant,
-  { adapter }: Lowering,
+  adapter: AdapterProfile,
 ): SearchLayout {
   const limit = adapter.limits.maxStorageBufferBindingSize;
-  const chunks = rowChunks(rows, bankRowBytes, limit, 'nearest: the bank');
+  const block = Math.min(limit, scoreBytes);
+  const cut = (together: number): RowChunk[] =>
+    rowChunks(rows, elements * 4, limit, 'nearest: the bank', Math.floor(block / (wholeColumns(together) * 4)));
   const listBytes = list * 4;
-  const perQuery = Math.max(elements * 4, chunks.length * listBytes);
-  const block = variant.queriesPerGroup;
-  const most = Math.floor(limit / perQuery / block) * block;
-  if (most === 0) {
+  const fit = Math.min(mostQueries, limit / (elements * 4), block / (rowGrain * 4));
+  let together = queries <= fit ? queries : Math.floor(fit / rowGrain) * rowGrain;
+  while (together > rowGrain && cut(together).length * together * listBytes > limit) {
+    together = Math.ceil(together / 2 / rowGrain) * rowGrain;
+  }
+  const chunks = together > 0 ? cut(together) : [];
+  if (together === 0 || chunks.length * together * listBytes > limit) {
     throw new TilesightError(
       'memory',
-      `nearest: ${block} queries of ${elements} numbers pass what the device binds, ${formatBytes(limit)}`,
+      `nearest: ${rowGrain} queries of ${elements} numbers pass what the device binds, ${formatBytes(limit)}`,
     );
   }
-  const together = Math.min(queries, most);
-  // Enough workgroups to fill the device, but segments long enough to be worth their lists.
-  const groups = Math.ceil(together / variant.queriesPerGroup);
-  const wanted = Math.ceil((adapter.class === 'hardware' ? 2048 : 16) / groups);
+  // Enough threads to fill the device, but segments long enough to be worth their lists.
+  const wanted = Math.ceil((adapter.class === 'hardware' ? 32_768 : 512) / together);
   let segmentRows = Math.max(rowGrain, Math.ceil(rows / wanted / rowGrain) * rowGrain);
   const count = (): number => chunks.reduce((sum, chunk) => sum + Math.ceil(chunk.count / segmentRows), 0);
   while (count() > chunks.length && count() * together * listBytes > limit) segmentRows *= 2;
   return { chunks, segmentRows, segments: count(), queries: together };
 }
+
+/** One way to rank the rows of a bank: the plain loop, or scores by a matrix product of which the best are selected. */
+interface SearchVariant extends Variant {
+  readonly product?: ProductKernelName;
+}
+
+const naive: SearchVariant = { name: 'naive' };
+
+/** The products go by the names that they have as variants of `matmul`. */
+const byProduct: readonly (SearchVariant & { product: ProductKernelName })[] = [
+  { name: 'register', product: 'direct' },
+  { name: 'subgroup', product: 'subgroup' },
+  { name: 'shared', product: 'shared' },
+];
+
+/** A chunk of the bank that is ranked for some queries, and where the lists go. */
+interface Ranking {
+  readonly bank: Tensor;
+  readonly chunk: RowChunk;
+  readonly columns: Tensor;
+  /** `[rows, columns]`, and the chunk's rows as the product reads them where the bank is stored otherwise. */
+  readonly scores: Tensor;
+  readonly widened: Tensor;
+  readonly norms: Tensor;
+  readonly values: Tensor;
+  readonly indices: Tensor;
+  readonly parameters: {
+    readonly queries: number;
+    readonly columns: number;
+    readonly elements: number;
+    readonly rows: number;
+    readonly first_row: number;
+    readonly segment_rows: number;
+    readonly first_segment: number;
+    readonly list: number;
+  };
+}
+
+/** Ranks the rows of a chunk segment by segment, and leaves a list a query and segment. */
+function rank(lowering: Lowering, { product }: SearchVariant, ranking: Ranking): void {
+  const { bank, chunk, columns, scores, widened, norms, values, indices, parameters } = ranking;
+  const { queries, columns: width, elements, segment_rows } = parameters;
+  const type = bankType(bank);
+  const part = rowView(bank, chunk, elements * bytesPerElement(bank.dtype));
+  const flops = 2 * queries * chunk.count * elements;
+  const workgroups = [Math.ceil(queries / 64), Math.ceil(chunk.count / segment_rows), 1] as const;
+  if (!product) {
+    const source = [bankSource[type], listSource, searchSource, naiveSource].join('\n');
+    const kernel = { name: `nearest/naive-${type}`, source };
+    lowering.dispatch({ kernel, bindings: [norms, values, indices, columns, part], parameters, workgroups, flops });
+    return;
+  }
+  if (type === 'f16') {
+    const vectors = (chunk.count * elements) / 4;
+    lowering.dispatch({
+      kernel: { name: 'nearest/widen-f16', source: `${bankSource.f16}\n${widenSource}` },
+      bindings: [part, widened],
+      parameters: { vectors },
+      workgroups: foldWorkgroups(Math.ceil(vectors / 64), lowering.adapter.limits.maxComputeWorkgroupsPerDimension),
+    });
+  }
+  // The product takes tensors whole: of the left one, a part is bound in its place.
+  const left = type === 'f16' ? widened : part;
+  const withPart: Lowering = {
+    ...lowering,
+    dispatch: (dispatch) => lowering.dispatch({ ...dispatch, bindings: [left, ...dispatch.bindings.slice(1)] }),
+  };
+  dispatchProduct(withPart, product, {
+    ...{ left: bank, right: columns, extras: [columns, columns], result: scores },
+    rows: matrixRows(chunk.count, elements, false),
+    ...{ channels: width, weightStride: width, resultStride: width },
+    ...{ planes: onePlane, epilogue: noEpilogue, flops },
+  });
+  lowering.dispatch({
+    kernel: { name: 'nearest/select', source: [listSource, searchSource, selectSource].join('\n') },
+    bindings: [norms, values, indices, scores],
+    parameters,
+    workgroups,
+  });
+}
+
+const bankType = (bank: Tensor): BankType => (bank.dtype === 'f16' ? 'f16' : 'f32');
 
 const nearestOperator: Operator<{ k: number }> = {
   name: 'nearest',
@@ -91,66 +197,67 @@ const nearestOperator: Operator<{ k: number }> = {
     const { k } = node.attributes;
     const [count = 0, elements = 0] = queries.shape;
     const [rows = 0] = bank.shape;
-    const bankType: BankType = bank.dtype === 'f16' ? 'f16' : 'f32';
+    const type = bankType(bank);
     const { adapter } = lowering;
+    const { limits } = adapter;
     const fold = (threads: number): readonly [number, number, number] =>
-      foldWorkgroups(Math.ceil(threads / 64), adapter.limits.maxComputeWorkgroupsPerDimension);
-    const { variants, preferred } = searchVariants(adapter, elements);
-    const variant = lowering.choose('nearest', `${count}x${rows}x${elements}x${k}`, variants, preferred);
+      foldWorkgroups(Math.ceil(threads / 64), limits.maxComputeWorkgroupsPerDimension);
+    const products = byProduct.filter(({ product }) => productRuns(product, adapter));
+    const preferred = products.find(({ product }) => product === fastestProduct(adapter)) ?? naive;
+    const variant = lowering.choose('nearest', `${count}x${rows}x${elements}x${k}`, [naive, ...products], preferred);
     const list = k + spareMembers;
     const vectors = elements / 4;
-    const wholeBlocks = (queries: number): number =>
-      Math.ceil(queries / variant.queriesPerGroup) * variant.queriesPerGroup;
     const bankRowBytes = elements * bytesPerElement(bank.dtype);
-    const layout = layOut({ queries: count, rows, elements, list }, bankRowBytes, variant, lowering);
-    const { chunks, segmentRows, segments } = layout;
+    const { chunks, segmentRows, segments, queries: most } = layOut({ queries: count, rows, elements, list }, adapter);
+    const bound = rowChunks(rows, bankRowBytes, limits.maxStorageBufferBindingSize, 'nearest: the bank');
+    const sums = rowSums(adapter);
 
     const origin = rowView(bank, { first: 0, count: 1 }, bankRowBytes);
     const norms = lowering.temporary('bank norms', [rows]);
-    for (const chunk of chunks) {
+    for (const chunk of bound) {
       lowering.dispatch({
-        kernel: { name: `nearest/norms-${bankType}`, source: `${bankSource[bankType]}\n${normsSource}` },
+        kernel: { name: `nearest/norms-${type}`, source: [bankSource[type], sums.source, normsSource].join('\n') },
         bindings: [rowView(bank, chunk, bankRowBytes), origin, norms],
         parameters: { rows: chunk.count, vectors, first_row: chunk.first },
-        workgroups: fold(chunk.count),
+        workgroups: fold(chunk.count * sums.lanes),
         flops: 2 * chunk.count * elements,
       });
     }
 
-    const columns = lowering.temporary('query columns', [elements, wholeBlocks(layout.queries)]);
-    const values = lowering.temporary('list values', [segments, layout.queries, list]);
-    const indices = lowering.temporary('list rows', [segments, layout.queries, list], 'u32');
-    const joined = segments === 1 ? indices : lowering.temporary('joined rows', [layout.queries, list], 'u32');
-    const squares = lowering.temporary('squared distances', [layout.queries, list]);
-    for (let first = 0; first < count; first += layout.queries) {
-      const together = { first, count: Math.min(layout.queries, count - first) };
-      const width = wholeBlocks(together.count);
+    const chunkRows = chunks[0]?.count ?? 0;
+    const columns = lowering.temporary('query columns', [elements, wholeColumns(most)]);
+    const scores = lowering.temporary('scores', [chunkRows, wholeColumns(most)]);
+    const widened = lowering.temporary('bank rows', [chunkRows, elements]);
+    const values = lowering.temporary('list values', [segments, list, most]);
+    const indices = lowering.temporary('list rows', [segments, list, most], 'u32');
+    const joined = segments === 1 ? indices : lowering.temporary('joined rows', [list, most], 'u32');
+    const squares = lowering.temporary('squared distances', [list, most]);
+    for (let first = 0; first < count; first += most) {
+      const together = { first, count: Math.min(most, count - first) };
+      const width = wholeColumns(together.count);
       const asked = rowView(queries, together, elements * 4);
       lowering.dispatch({
-        kernel: { name: `nearest/transpose-${bankType}`, source: `${bankSource[bankType]}\n${transposeSource}` },
+        kernel: { name: `nearest/transpose-${type}`, source: `${bankSource[type]}\n${transposeSource}` },
         bindings: [asked, origin, columns],
-        parameters: { queries: together.count, vectors, columns: width, block: variant.queriesPerGroup },
+        parameters: { queries: together.count, vectors, columns: width },
         workgroups: fold(width * vectors),
       });
       let firstSegment = 0;
       for (const chunk of chunks) {
-        const height = Math.ceil(chunk.count / segmentRows);
-        lowering.dispatch({
-          kernel: variant.kernel(bankType),
-          bindings: [columns, rowView(bank, chunk, bankRowBytes), norms, values, indices],
+        rank(lowering, variant, {
+          ...{ bank, chunk, columns, scores, widened, norms, values, indices },
           parameters: {
             queries: together.count,
-            vectors,
+            columns: width,
+            elements,
             rows: chunk.count,
             first_row: chunk.first,
             segment_rows: segmentRows,
             first_segment: firstSegment,
             list,
           },
-          workgroups: [Math.ceil(together.count / variant.queriesPerGroup), height, 1],
-          flops: 2 * together.count * chunk.count * elements,
         });
-        firstSegment += height;
+        firstSegment += Math.ceil(chunk.count / segmentRows);
       }
       if (segments > 1) {
         lowering.dispatch({
@@ -160,20 +267,20 @@ const nearestOperator: Operator<{ k: number }> = {
           workgroups: fold(together.count),
         });
       }
-      for (const chunk of chunks) {
+      for (const chunk of bound) {
         const members = together.count * list;
         lowering.dispatch({
-          kernel: { name: `nearest/refine-${bankType}`, source: `${bankSource[bankType]}\n${refineSource}` },
+          kernel: { name: `nearest/refine-${type}`, source: [bankSource[type], sums.source, refineSource].join('\n') },
           bindings: [asked, rowView(bank, chunk, bankRowBytes), joined, squares],
-          parameters: { members, list, vectors, rows: chunk.count, first_row: chunk.first },
-          workgroups: fold(members),
-          flops: (3 * members * elements) / chunks.length,
+          parameters: { queries: together.count, members, vectors, rows: chunk.count, first_row: chunk.first },
+          workgroups: fold(members * sums.lanes),
+          flops: (3 * members * elements) / bound.length,
         });
       }
       lowering.dispatch({
         kernel: { name: 'nearest/finish', source: finishSource },
         bindings: [squares, joined, rowView(distances, together, k * 4), rowView(neighbours, together, k * 4)],
-        parameters: { queries: together.count, list, members: Math.min(list, rows), neighbours: k },
+        parameters: { queries: together.count, members: Math.min(list, rows), neighbours: k },
         workgroups: fold(together.count),
       });
     }

@@ -1,4 +1,4 @@
-// Half the squared length of each bank row as seen from the origin (row 0 of the bank). Thread t sums row t from its first element to its last.
+// Half the squared length of each bank row as seen from the origin (row 0 of the bank). LANES neighbouring threads sum a row.
 
 struct Params {
   rows: u32,
@@ -12,13 +12,15 @@ struct Params {
 @group(0) @binding(3) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row = (group.x + group.y * groups.x) * 64u + lane;
-  if (row >= params.rows) { return; }
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let row = ((group.x + group.y * groups.x) * 64u + thread) / LANES;
   var sum = 0.0;
-  for (var k = 0u; k < params.vectors; k++) {
-    let v = widen(bank[row * params.vectors + k]) - widen(origin[k]);
-    sum += dot(v, v);
+  if (row < params.rows) {
+    for (var k = thread % LANES; k < params.vectors; k += LANES) {
+      let v = widen(bank[row * params.vectors + k]) - widen(origin[k]);
+      sum += dot(v, v);
+    }
   }
-  norms[params.first_row + row] = 0.5 * sum;
+  sum = sum_of_lanes(sum, thread);
+  if (row < params.rows && thread % LANES == 0u) { norms[params.first_row + row] = 0.5 * sum; }
 }

@@ -1,29 +1,27 @@
-// Query rows, seen from the origin (row 0 of the bank) and negated, as columns in blocks as wide as what a workgroup of the
-// search takes: [queries][elements] to [blocks][elements][block], so that neighbouring lanes read neighbouring memory and a
-// workgroup's columns lie together. Columns past the last query repeat it. Thread t computes four elements of a column.
+// Query rows, seen from the origin (row 0 of the bank) and negated, as columns: the right operand of the product.
+// Columns past the last query repeat it. Thread t computes four elements of a column.
 
 struct Params {
   queries: u32,
   vectors: u32, // elements of a query / 4
-  columns: u32, // queries, rounded up to whole blocks
-  block: u32,   // columns of a block
+  columns: u32, // queries, rounded up to a multiple of four
 }
 
 @group(0) @binding(0) var<storage, read> rows: array<vec4f>;
 @group(0) @binding(1) var<storage, read> origin: array<Stored>;
-@group(0) @binding(2) var<storage, read_write> columns: array<f32>;
+@group(0) @binding(2) var<storage, read_write> columns: array<f32>; // [elements][columns]
 @group(0) @binding(3) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let index = (group.x + group.y * groups.x) * 64u + lane;
   if (index >= params.columns * params.vectors) { return; }
-  let column = index % params.columns;
+  let width = params.columns;
+  let column = index % width;
   let query = min(column, params.queries - 1u);
-  let k = index / params.columns;
+  let k = index / width;
   let from_origin = widen(origin[k]) - rows[query * params.vectors + k];
-  let width = params.block;
-  let start = (column / width * params.vectors + k) * 4u * width + column % width;
+  let start = k * 4u * width + column;
   columns[start] = from_origin.x;
   columns[start + width] = from_origin.y;
   columns[start + 2u * width] = from_origin.z;
