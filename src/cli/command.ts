@@ -22,6 +22,16 @@ export function reportError(error: unknown, debug: boolean): void {
   }
 }
 
+/** Prints commander's complaint about the words of a command line as one line that says where to look. */
+export function writeUsageError(text: string, write: (text: string) => void): void {
+  write(
+    `${text
+      .trim()
+      .replace(/\s*\n\s*/g, ' ')
+      .replace(/\.$/, '')} (see --help)\n`,
+  );
+}
+
 /** A subcommand with the options that every command has. */
 export function command(name: string, summary: string, examples: readonly string[]): Command {
   const made = new Command(name);
@@ -29,7 +39,7 @@ export function command(name: string, summary: string, examples: readonly string
     .description(summary)
     .option('--json', 'print one JSON object on stdout and nothing else')
     .option('--debug', 'print stack traces with errors')
-    .showHelpAfterError('(add --help for the options)')
+    .configureOutput({ outputError: writeUsageError })
     .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`);
   return made;
 }

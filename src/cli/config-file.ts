@@ -34,7 +34,7 @@ function optionsOf(file: string): string[] {
     value = parse(readFileSync(file, 'utf8'));
   } catch (cause) {
     const reason = cause instanceof YAMLParseError ? (cause.message.split('\n')[0] ?? '') : fileProblem(cause);
-    throw new TilesightError('usage', `the configuration ${file} cannot be read: ${reason}`, { cause });
+    throw new TilesightError('usage', `the configuration ${file} cannot be read: ${reason}; check the file`, { cause });
   }
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     throw new TilesightError('usage', `the configuration ${file} must be a mapping of option names to values`);

@@ -7,11 +7,12 @@ import { addDataOptions, addRunOptions } from './ensemble-options.js';
 import { createReporter } from './reporter.js';
 import { summaryLines, writeProfile } from './summary.js';
 import { openRun, type OpenRunOptions } from '../node/open-run.js';
-import { loadData, type DataOptions } from '../node/setup.js';
+import { checkData, loadData, type DataOptions } from '../node/setup.js';
 import { createHooks, print } from './terminal.js';
 import { evaluateTest, summarize, writeResults } from '../node/training.js';
 
 interface EvalOptions extends OpenRunOptions, DataOptions {
+  check: boolean;
   json?: boolean;
 }
 
@@ -22,7 +23,8 @@ export function evalCommand(): Command {
     'tilesight eval --run run --data mvtec/bottle --image-threshold 12.5',
   ]);
   addRunOptions(made);
-  return addDataOptions(made).action(async (options: EvalOptions) => {
+  addDataOptions(made);
+  return made.option('--no-check', 'skip the check of the data').action(async (options: EvalOptions) => {
     const hooks = createHooks();
     const begun = performance.now();
     const { ensemble, gpu, profiler, log } = await openRun(options, hooks.onNote);
@@ -30,6 +32,7 @@ export function evalCommand(): Command {
       const inputs = options.data === undefined && options.normal === undefined ? log : options;
       const { validation, seed } = ensemble.run.configuration;
       const dataset = await loadData({ ...inputs, seed }, hooks);
+      if (options.check) await checkData(dataset, hooks, false);
       const splits = splitDataset(dataset, {
         validation: validation.split,
         validationRatio: validation.ratio,

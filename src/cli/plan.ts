@@ -44,7 +44,7 @@ export function planCommand(): Command {
       const splits = fromData ? splitData(await loadData(options, { onNote: remark }), options) : undefined;
       const imageSize = options.imageSize ?? (splits && (await ownImageSize(splits, nodeImages)));
       if (!imageSize) throw new TilesightError('usage', 'give --image-size, or --data to take it from the images');
-      const chosen = await chooseModel({ ...options, modelOptions: ownModelOptions(options) }, true);
+      const chosen = await chooseModel({ ...options, modelOptions: ownModelOptions(options) }, { planning: true });
       const images = splits?.train.length ?? options.images;
       const plan = makePlan(options, chosen, imageSize, images);
       const { grid, setting, fit, predictor } = plan;

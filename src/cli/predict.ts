@@ -98,7 +98,7 @@ async function expand(names: readonly string[]): Promise<ImagePath[]> {
   const found: ImagePath[] = [];
   for (const name of names) {
     const info = await stat(name).catch((cause: unknown) => {
-      throw new TilesightError('input', `${name} cannot be read: ${fileProblem(cause)}`, { cause });
+      throw new TilesightError('input', `${name} cannot be read: ${fileProblem(cause)}; check the path`, { cause });
     });
     if (!info.isDirectory()) {
       found.push({ path: name });
@@ -106,7 +106,7 @@ async function expand(names: readonly string[]): Promise<ImagePath[]> {
     }
     const files = await listFiles(name, { extensions: imageExtensions });
     if (files.length === 0)
-      throw new TilesightError('input', `${name} holds no images (${imageExtensions.join(', ')})`);
+      throw new TilesightError('input', `${name} holds no images (${imageExtensions.join(', ')}): name another folder`);
     found.push(...files.map((file) => ({ path: join(name, file) })));
   }
   return found;
@@ -119,7 +119,9 @@ async function* watched(folder: string, first: readonly ImagePath[], signal: Abo
   const done = new Set<string>();
   for (;;) {
     const entries = await readdir(folder).catch((cause: unknown) => {
-      throw new TilesightError('input', `${folder} cannot be watched: ${fileProblem(cause)}`, { cause });
+      throw new TilesightError('input', `${folder} cannot be watched: ${fileProblem(cause)}; check the path`, {
+        cause,
+      });
     });
     for (const name of entries.filter((entry) => imageExtensions.includes(extname(entry).toLowerCase())).sort()) {
       if (done.has(name)) continue;

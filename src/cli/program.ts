@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { benchCommand } from './bench.js';
-import { exitCode, reportError } from './command.js';
+import { exitCode, reportError, writeUsageError } from './command.js';
 import { expandConfig } from './config-file.js';
 import { demoCommand } from './demo.js';
 import { doctorCommand } from './doctor.js';
@@ -19,7 +19,7 @@ function createProgram(): Command {
       'Finds and outlines small defects in high-resolution images of manufactured parts, learning from good images alone.',
     )
     .version(version())
-    .showHelpAfterError('(add --help for the commands)')
+    .configureOutput({ outputError: writeUsageError })
     .addHelpText('after', '\nStart with `tilesight demo`, or `tilesight train --normal photos/good --out run`.');
   for (const command of [
     demoCommand(),

@@ -74,7 +74,7 @@ export function createHooks(): Hooks & { readonly signal: AbortSignal; readonly 
   const progress = createProgress();
   return {
     onProgress: (stage, done, total, detail) => progress.update(stage, done, total, detail),
-    onNote: (line) => remark(/^(error|warning): /.test(line) ? line : `note: ${line}`),
+    onNote: (line) => remark(/^(fault|warning): /.test(line) ? line : `note: ${line}`),
     signal: cancelOnInterrupt(),
     stop: () => progress.stop(),
   };

@@ -15,6 +15,7 @@ import { cancelOnInterrupt, createProgress, print, remark } from './terminal.js'
 export function weightsCommand(): Command {
   return new Command('weights')
     .description('The cache of backbone weights: list, get, import, remove.')
+    .addHelpText('after', '\nExamples:\n  $ tilesight weights list\n  $ tilesight weights get resnet18')
     .addCommand(listCommand())
     .addCommand(getCommand())
     .addCommand(importCommand())
@@ -113,12 +114,13 @@ async function readFiles(file: string): Promise<{ name: string; bytes: Uint8Arra
   try {
     if ((await stat(file)).isDirectory()) {
       const names = await listFiles(file, { extensions: ['.npy'] });
-      if (names.length === 0) throw new TilesightError('input', `${file} holds no .npy files`);
+      if (names.length === 0)
+        throw new TilesightError('input', `${file} holds no .npy files: name the folder that has them`);
       return await Promise.all(names.map(async (name) => ({ name, bytes: await readFile(join(file, name)) })));
     }
     return [{ name: basename(file), bytes: await readFile(file) }];
   } catch (cause) {
     if (cause instanceof TilesightError) throw cause;
-    throw new TilesightError('input', `${file} cannot be read: ${fileProblem(cause)}`, { cause });
+    throw new TilesightError('input', `${file} cannot be read: ${fileProblem(cause)}; check the path`, { cause });
   }
 }

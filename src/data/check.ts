@@ -198,10 +198,10 @@ export async function checkDataset(
   };
 }
 
-/** One line a finding: severity, count, what is wrong and what to do, the first five names and how many more. */
+/** One line a finding: `fault` or `warning`, what is wrong and what to do, the count, the first five names, how many more. */
 export function formatFindings(result: CheckResult): string[] {
   return result.findings.map(({ severity, count, names, message }) => {
     const more = count > names.length ? ` and ${count - names.length} more` : '';
-    return `${severity}: ${count} ${message}: ${someNames(names)}${more}`;
+    return `${severity === 'error' ? 'fault' : severity}: ${message} (${count}): ${someNames(names)}${more}`;
   });
 }

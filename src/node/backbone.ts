@@ -27,16 +27,20 @@ export function checkBackboneName(name: string): NetworkName {
 
 /**
  * Loads a backbone: its weights out of `file`, else out of the cache, else (for the default) the embedded ones. Without a
- * name the weights' own network is taken.
+ * name the weights' own network is taken. `onNotice` is told of a download.
  */
-export async function loadBackbone(name: string | undefined, file: string | undefined): Promise<LoadedBackbone> {
+export async function loadBackbone(
+  name: string | undefined,
+  file: string | undefined,
+  onNotice?: (line: string) => void,
+): Promise<LoadedBackbone> {
   const wanted = name === undefined ? undefined : checkBackboneName(name);
   if (file === undefined) {
     const network = wanted ?? defaultBackbone;
     const cached = await findWeights(network);
     if (cached) return load(network, cached.path);
     if (network === defaultBackbone) {
-      const backbone = createBackbone(network, await embeddedMobilenetV2());
+      const backbone = createBackbone(network, await embeddedMobilenetV2({ ...(onNotice && { onNotice }) }));
       return { backbone, sha256: embeddedMobilenetV2Sha256, file: embeddedMobilenetV2Path() };
     }
     throw new TilesightError(
@@ -52,7 +56,9 @@ async function load(wanted: NetworkName | undefined, file: string): Promise<Load
   try {
     bytes = await readFile(file);
   } catch (cause) {
-    throw new TilesightError('input', `the weights ${file} cannot be read: ${fileProblem(cause)}`, { cause });
+    throw new TilesightError('input', `the weights ${file} cannot be read: ${fileProblem(cause)}; check the path`, {
+      cause,
+    });
   }
   const weights: BackboneWeights = readBackboneWeights(bytes, file);
   const network = wanted ?? weights.network;
@@ -62,5 +68,5 @@ async function load(wanted: NetworkName | undefined, file: string): Promise<Load
       `${file}: no known network's weights: name it with --backbone (${backboneNames.join(', ')})`,
     );
   }
-  return { backbone: createBackbone(network, weights), sha256: sha256(bytes), file };
+  return { backbone: createBackbone(network, weights, file), sha256: sha256(bytes), file };
 }

@@ -101,7 +101,7 @@ export async function checkData(dataset: LoadedDataset, hooks: Hooks, decode: bo
   if (result.errors > 0) {
     throw new TilesightError(
       'input',
-      `${dataset.root}: the data set has ${result.errors} kinds of fault (listed above): mend them and run again`,
+      `${dataset.root}: the data set has the faults listed above: mend them and run again`,
     );
   }
 }
@@ -131,13 +131,16 @@ export interface ChosenModel {
 }
 
 /** The model and backbone that the options name. `planning` leaves weights out where none are given. */
-export async function chooseModel(options: EnsembleOptions, planning = false): Promise<ChosenModel> {
+export async function chooseModel(
+  options: EnsembleOptions,
+  { planning = false, onNote }: { planning?: boolean } & Pick<Hooks, 'onNote'> = {},
+): Promise<ChosenModel> {
   const definition = modelDefinition(options.model);
   const modelOptions = completeOptions(definition, options.modelOptions ?? {});
   const loaded =
     planning && options.weights === undefined
       ? { backbone: createBackbone(checkBackboneName(options.backbone ?? defaultBackbone), undefined), sha256: '' }
-      : await loadBackbone(options.backbone, options.weights);
+      : await loadBackbone(options.backbone, options.weights, onNote);
   return { model: definition.create(modelOptions), modelOptions, loaded };
 }
 

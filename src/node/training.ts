@@ -117,7 +117,7 @@ export async function train(options: TrainingOptions, hooks: RunHooks = {}): Pro
   if (options.check) await checkData(dataset, own, false);
   const splits = splitData(dataset, options);
   const imageSize = options.imageSize ?? (await ownImageSize(splits, nodeImages));
-  const chosen = await chooseModel(options);
+  const chosen = await chooseModel(options, { onNote: hooks.onNote });
   const gpu = await openGpu({ ...(options.memory !== undefined && { memoryBudgetBytes: options.memory }) });
   let lock: Lock | undefined;
   try {

@@ -82,14 +82,14 @@ describe('checkDataset', () => {
       expect(missing?.count).toBe(6);
       expect(missing?.names).toEqual(['a', 'b', 'c', 'd', 'e'].map((name) => `test/dent/${name}.png`));
       expect(lines.at(-3)).toMatch(
-        /^warning: 6 defective images have no mask .*: test\/dent\/a.png, .*e.png and 1 more$/,
+        /^warning: defective images have no mask .* \(6\): test\/dent\/a.png, .*e.png and 1 more$/,
       );
     });
 
-    it('puts errors first, one line each', () => {
+    it('puts faults first, one line each', () => {
       expect([result.errors, result.warnings, lines.length]).toEqual([3, 4, 7]);
       expect(lines.map((line) => line.split(':')[0])).toEqual([
-        ...['error', 'error', 'error'],
+        ...['fault', 'fault', 'fault'],
         ...['warning', 'warning', 'warning', 'warning'],
       ]);
       expect(lines.every((line) => !line.includes('\n'))).toBe(true);
