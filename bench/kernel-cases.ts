@@ -14,6 +14,8 @@ import { matmul } from '../src/kernels/matmul/matmul.js';
 import { updateMoments } from '../src/kernels/moments/moments.js';
 import { nearest } from '../src/kernels/nearest/nearest.js';
 import { packedTriangle } from '../src/kernels/position-chunks.js';
+import { normalizeImage } from '../src/kernels/normalize-image.js';
+import { pool2d, type Pool2dOptions } from '../src/kernels/pool2d.js';
 import { resize2d } from '../src/kernels/resize2d.js';
 import { referenceConv2d } from '../test/reference/conv2d.js';
 import { gaussianBlurReference } from '../test/reference/gaussian-blur.js';
@@ -63,6 +65,8 @@ function builder(name: string): Builder {
 const bytesOf = (...shapes: readonly Shape[]): number =>
   shapes.reduce((sum, shape) => sum + 4 * elementCount(shape), 0);
 
+const times = (batch: number): string => (batch > 1 ? `${batch}×` : '');
+
 /** A convolution; its values are checked at batch 1. */
 function convolution(
   kernel: string,
@@ -79,14 +83,16 @@ function convolution(
   const weight = parameter('weight', [side, side, inputs / groups, outputs]);
   const all = { padding: (side - 1) >> 1, ...options };
   const shape = conv2dShape(input.tensor.shape, weight.tensor.shape, all);
+  // A stride larger than the kernel skips pixels.
+  const seen = Math.min(size, shape.outHeight * side);
   const output = graph.output(conv2d(graph, input.tensor, weight.tensor, all));
   return {
     kernel,
-    shape: `${batch > 1 ? `${batch}×` : ''}${inputs}→${outputs} @${size}²`,
+    shape: `${times(batch)}${inputs}→${outputs} @${size}²`,
     operator: 'conv2d',
     graph,
     flops: 2 * elementCount(output.shape) * side * side * (inputs / groups),
-    bytes: bytesOf(input.host.shape, weight.host.shape, output.shape),
+    bytes: bytesOf([batch, seen, seen, inputs], weight.host.shape, output.shape),
     bound: groups > 1 ? 'memory' : 'arithmetic',
     outputs: [output],
     ...(batch === 1 && { reference: () => referenceConv2d(shape, input.host, weight.host) }),
@@ -267,27 +273,86 @@ function blur(size: number, sigma: number): KernelCase {
   };
 }
 
-function resize(from: number, to: number, channels: number): KernelCase {
+function resize(from: number, to: number, channels: number, batch = 1): KernelCase {
   const { graph, parameter } = builder('resize');
-  const input = parameter('map', [1, from, from, channels]);
+  const input = parameter('map', [batch, from, from, channels]);
   const options = { mode: 'bilinear', height: to, width: to } as const;
   const output = graph.output(resize2d(graph, input.tensor, options));
   return {
     kernel: 'resize bilinear',
-    shape: `${channels} @${from}²→${to}²`,
+    shape: `${times(batch)}${channels} @${from}²→${to}²`,
     operator: 'resize2d',
     graph,
     flops: 9 * elementCount(output.shape),
     bytes: bytesOf(input.host.shape, output.shape),
     bound: 'memory',
     outputs: [output],
-    // Positions are computed in f32: a weight is off by up to the rounding of the largest position.
-    reference: () =>
-      bounded(
-        resize2dReference(array64(input.host), options),
-        build64(output.shape, () => 1),
+    // The outputs of the first line that lie between the pixels of the map's corner.
+    reference: () => {
+      const side = Math.min(from, 16);
+      const whole = array64(input.host);
+      const corner = image64([1, side, side, channels], (_, y, x, c) => pixel(whole, 0, y, x, c));
+      const enlarged = (side * to) / from;
+      const count = (enlarged - to / from) * channels;
+      // Positions are computed in f32: a weight is off by up to the rounding of the largest position.
+      const { values, bounds } = bounded(
+        resize2dReference(corner, { ...options, height: enlarged, width: enlarged }),
+        build64([1, enlarged, enlarged, channels], () => 1),
         2 * from + 8,
-      ),
+      );
+      return { values: values.subarray(0, count), bounds: bounds.subarray(0, count) };
+    },
+  };
+}
+
+function shrink(from: number, to: number, channels: number, batch = 1): KernelCase {
+  const { graph, parameter } = builder('shrink');
+  const input = parameter('image', [batch, from, from, channels]);
+  const options = { mode: 'bilinear', antialias: true, height: to, width: to } as const;
+  const output = graph.output(resize2d(graph, input.tensor, options));
+  const taps = (2 * from) / to;
+  return {
+    kernel: 'resize antialiased',
+    shape: `${times(batch)}${channels} @${from}²→${to}²`,
+    operator: undefined,
+    graph,
+    flops: 2 * taps * batch * channels * to * (from + to),
+    bytes: bytesOf(input.host.shape, output.shape),
+    bound: 'memory',
+    outputs: [output],
+  };
+}
+
+function pool(options: Pool2dOptions, size: number, channels: number, batch = 1): KernelCase {
+  const { graph, parameter } = builder('pool');
+  const input = parameter('input', [batch, size, size, channels]);
+  const output = graph.output(pool2d(graph, input.tensor, options));
+  return {
+    kernel: `${options.mode} pool ${options.kernel}×${options.kernel} s${options.stride}`,
+    shape: `${times(batch)}${channels} @${size}²`,
+    operator: undefined,
+    graph,
+    flops: elementCount(output.shape) * options.kernel ** 2,
+    bytes: bytesOf(input.host.shape, output.shape),
+    bound: 'memory',
+    outputs: [output],
+  };
+}
+
+function normalize(size: number, batch: number): KernelCase {
+  const graph = new Graph('normalize');
+  const pixels = graph.parameter('pixels', [batch, size, size, 3], { dtype: 'u8x4' });
+  const options = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+  const output = graph.output(normalizeImage(graph, pixels, options));
+  return {
+    kernel: 'normalize image',
+    shape: `${times(batch)}3 @${size}²`,
+    operator: undefined,
+    graph,
+    flops: 2 * elementCount(output.shape),
+    bytes: 5 * elementCount(output.shape),
+    bound: 'memory',
+    outputs: [output],
   };
 }
 
@@ -307,14 +372,15 @@ function elementwise(kernel: 'add' | 'relu', count: number): KernelCase {
     bound: 'memory',
     outputs: [output],
     reference: () => {
-      const values = Float64Array.from(left.host.data, (a, index) => value(a, right.host.data[index] ?? 0));
+      const first = left.host.data.subarray(0, 2 ** 20);
+      const values = Float64Array.from(first, (a, index) => value(a, right.host.data[index] ?? 0));
       return { values, bounds: values.map((exact) => 2 ** -23 * Math.abs(exact) + 1e-37) };
     },
   };
 }
 
-/** Products that fill a large device: the layers of a batch of tiles. */
-function batchedCases(): (() => KernelCase)[] {
+/** What fills a large device and its caches: layers of a batch of tiles, large maps. On small ones the launch is what counts. */
+function largeCases(): (() => KernelCase)[] {
   return [
     () => convolution('conv 3×3 s1', 64, 64, 64, 3, {}, 16),
     () => convolution('conv 3×3 s1', 32, 128, 128, 3, {}, 16),
@@ -324,6 +390,19 @@ function batchedCases(): (() => KernelCase)[] {
     () => convolution('conv 1×1', 64, 24, 144, 1, {}, 16),
     () => convolution('conv 1×1', 16, 576, 96, 1, {}, 16),
     () => product(4096, 1024, 1024),
+    () => convolution('conv 3×3 s1 depthwise', 64, 144, 144, 3, { groups: 144 }, 32),
+    () => convolution('conv 3×3 s1 depthwise', 16, 576, 576, 3, { groups: 576 }, 32),
+    () => convolution('conv 3×3 s2 depthwise', 64, 144, 144, 3, { groups: 144, stride: 2 }, 32),
+    () => gaussians(16, 4096, 100),
+    () => blur(4096, 4),
+    () => resize(1024, 4096, 1),
+    () => resize(16, 64, 256, 32),
+    () => shrink(512, 256, 3, 64),
+    () => pool({ mode: 'max', kernel: 3, stride: 2, padding: 1 }, 128, 64, 32),
+    () => pool({ mode: 'average', kernel: 3, stride: 1, padding: 1 }, 64, 64, 128),
+    () => normalize(256, 256),
+    () => elementwise('add', 2 ** 26),
+    () => elementwise('relu', 2 ** 26),
   ];
 }
 
@@ -340,6 +419,9 @@ export function kernelCases(gpu: Gpu, tiny: boolean): (() => KernelCase)[] {
       () => moments(2, 16, 8),
       () => blur(32, 4),
       () => resize(8, 32, 1),
+      () => shrink(32, 8, 3),
+      () => pool({ mode: 'max', kernel: 3, stride: 2, padding: 1 }, 8, 8),
+      () => normalize(8, 2),
       () => elementwise('add', 1024),
     ];
   }
@@ -357,7 +439,7 @@ export function kernelCases(gpu: Gpu, tiny: boolean): (() => KernelCase)[] {
     () => convolution('conv 3×3 s1 depthwise', 16, 576, 576, 3, { groups: 576 }),
     () => convolution('conv 3×3 s2 depthwise', 64, 144, 144, 3, { groups: 144, stride: 2 }),
     () => product(512, 1024, 576),
-    ...(gpu.profile.class === 'hardware' ? batchedCases() : []),
+    ...(gpu.profile.class === 'hardware' ? largeCases() : []),
     () => neighbours(784, 2048, 384),
     () => neighbours(784, 2048, 1536),
     () => coreset(gpu, 16_384, 128, 256),
@@ -368,6 +450,10 @@ export function kernelCases(gpu: Gpu, tiny: boolean): (() => KernelCase)[] {
     () => blur(1024, 4),
     () => resize(64, 256, 1),
     () => resize(16, 64, 256),
+    () => shrink(512, 256, 3),
+    () => pool({ mode: 'max', kernel: 3, stride: 2, padding: 1 }, 128, 64),
+    () => pool({ mode: 'average', kernel: 3, stride: 1, padding: 1 }, 64, 64),
+    () => normalize(256, 8),
     () => elementwise('add', 2 ** 22),
     () => elementwise('relu', 2 ** 22),
   ];

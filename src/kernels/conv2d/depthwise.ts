@@ -1,7 +1,7 @@
 import type { AdapterProfile } from '../../engine/adapter.js';
 import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import epilogueSource from '../epilogue.wgsl';
-import { longestLoop, memoryLoopsOf, unroll, type MemoryLoops } from '../unroll.js';
+import { longestLoop, unroll, type MemoryLoops } from '../unroll.js';
 import stripOneSource from './depthwise-strip-1.wgsl';
 import stripTwoSource from './depthwise-strip-2.wgsl';
 import stripSource from './depthwise-strip.wgsl';
@@ -46,9 +46,19 @@ function stripsFit({ kernelHeight, kernelWidth, strideY, strideX, dilationY, dil
   );
 }
 
-/** Lines of a strip: long ones reload little, short ones occupy a wide device. */
-function stripLines(shape: Conv2dShape, adapter: AdapterProfile): number {
-  return Math.min(shape.outHeight, adapter.class === 'hardware' ? 4 : 16);
+/**
+ * Lines of a strip: long ones reload little, short ones occupy a wide device. On hardware as many as leave some 2¹⁵ threads,
+ * up to 4; each line that a thread goes on costs it a wait for memory. The sums are the same for any length.
+ */
+function stripLines({ batch, outHeight, outWidth, outChannels }: Conv2dShape, adapter: AdapterProfile): number {
+  if (adapter.class !== 'hardware') return Math.min(outHeight, 16);
+  const threadsOfLines = (batch * outHeight * Math.ceil(outWidth / stripWidth) * outChannels) / 4;
+  return Math.min(outHeight, 4, Math.max(1, Math.floor(threadsOfLines / 2 ** 15)));
+}
+
+/** SwiftShader compiles the strips four times faster with their loops kept; lavapipe runs them faster written out. */
+function stripLoops(adapter: AdapterProfile): MemoryLoops {
+  return adapter.class === 'swiftshader' ? 'keep' : 'unroll';
 }
 
 /** One output channel an input channel: every channel by itself, in strips for 3 × 3. */
@@ -78,7 +88,7 @@ function lowerStrips({ shape, lowering, input, result, epilogue, extras }: Conv2
   const stripsX = Math.ceil(shape.outWidth / stripWidth);
   const stripsY = Math.ceil(shape.outHeight / strip);
   const count = shape.batch * stripsY * stripsX * (shape.outChannels / 4);
-  const kernel = stripKernels.get(`${shape.strideY} ${memoryLoopsOf(adapter)} ${epilogue.residual !== undefined}`);
+  const kernel = stripKernels.get(`${shape.strideY} ${stripLoops(adapter)} ${epilogue.residual !== undefined}`);
   if (!kernel) throw new Error('no strip kernel');
   lowering.dispatch({
     kernel,
