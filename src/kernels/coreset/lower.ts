@@ -4,9 +4,11 @@ import type { Graph, Operator, Tensor, Variant } from '../../engine/graph.js';
 import { unroll } from '../unroll.js';
 import gatherSource from './gather.wgsl';
 import registerSource from './lower-register.wgsl';
+import sharedSource from './lower-shared.wgsl';
 import subgroupSource from './lower-subgroup.wgsl';
 import lowerSource from './lower.wgsl';
 import { rangeView, rowGroup, rowRanges, type RowSet } from './rows.js';
+import squaresSource from './squares.wgsl';
 
 interface LowerVariant extends Variant {
   readonly pointsPerGroup: number;
@@ -16,7 +18,16 @@ interface LowerVariant extends Variant {
 const register: LowerVariant = {
   name: 'register',
   pointsPerGroup: rowGroup,
-  kernel: { name: 'coreset/lower-register', source: `${lowerSource}\n${registerSource}` },
+  kernel: { name: 'coreset/lower-register', source: [lowerSource, squaresSource, registerSource].join('\n') },
+};
+
+const shared: LowerVariant = {
+  name: 'shared',
+  pointsPerGroup: 64,
+  kernel: {
+    name: 'coreset/lower-shared',
+    source: [lowerSource, squaresSource, unroll(sharedSource)].join('\n'),
+  },
 };
 
 /** Centres that a subgroup shares out at a time, as in the nearest-neighbour search. */
@@ -43,13 +54,22 @@ function subgroup(lanes: number): LowerVariant {
   return made;
 }
 
-function lowerVariants(adapter: AdapterProfile): { variants: LowerVariant[]; preferred: LowerVariant } {
-  const { subgroupSize: lanes } = adapter;
-  if (!adapter.features.has('subgroups') || lanes === undefined || lanes < 4 || subgroupTile % lanes !== 0) {
-    return { variants: [register], preferred: register };
+/** Bytes of workgroup memory that `shared` takes. */
+const sharedBytes = 4 * (64 + 130) * 16;
+
+function lowerVariants({ class: kind, features, limits, subgroupSize: lanes }: AdapterProfile): {
+  variants: LowerVariant[];
+  preferred: LowerVariant;
+} {
+  const variants = [register];
+  if (features.has('subgroups') && lanes !== undefined && lanes >= 4 && subgroupTile % lanes === 0) {
+    variants.push(subgroup(lanes));
   }
-  const broadcast = subgroup(lanes);
-  return { variants: [register, broadcast], preferred: adapter.class === 'hardware' ? register : broadcast };
+  if (limits.maxComputeInvocationsPerWorkgroup >= 256 && limits.maxComputeWorkgroupStorageSize >= sharedBytes) {
+    variants.push(shared);
+  }
+  const wanted = kind === 'hardware' ? 'shared' : 'subgroup';
+  return { variants, preferred: variants.find(({ name }) => name === wanted) ?? register };
 }
 
 const lowerOperator: Operator<{ points: RowSet }> = {
