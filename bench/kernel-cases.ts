@@ -330,7 +330,7 @@ function pool(options: Pool2dOptions, size: number, channels: number, batch = 1)
   return {
     kernel: `${options.mode} pool ${options.kernel}×${options.kernel} s${options.stride}`,
     shape: `${times(batch)}${channels} @${size}²`,
-    operator: undefined,
+    operator: 'pool2d',
     graph,
     flops: elementCount(output.shape) * options.kernel ** 2,
     bytes: bytesOf(input.host.shape, output.shape),

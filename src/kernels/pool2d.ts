@@ -1,8 +1,11 @@
-import type { Graph, Operator, Tensor } from '../engine/graph.js';
+import type { Graph, Lowering, Operator, Tensor, Variant } from '../engine/graph.js';
+import { elementCount } from '../engine/tensor.js';
 import type { Padding } from './conv2d/shape.js';
 import gradientSource from './pool2d-gradient.wgsl';
+import stripSource from './pool2d-strip.wgsl';
 import source from './pool2d.wgsl';
-import { imageShape, maskedPacking, packing, wrong } from './shapes.js';
+import { imageShape, maskedPacking, packing, wrong, type ImageShape } from './shapes.js';
+import { longestLoop, unroll } from './unroll.js';
 
 /** How to pool. */
 export interface Pool2dOptions {
@@ -34,12 +37,11 @@ function shared(attributes: PoolAttributes): {
   parameters: (height: number, width: number) => Record<string, number>;
   name: string;
 } {
-  const { mode, kernel, stride, padding, countPadding = true } = attributes;
+  const { mode, kernel, padding, countPadding = true } = attributes;
   return {
     name: `${mode}-${kernel}`,
     constants: { KERNEL: kernel, AVERAGE: mode === 'average', COUNT_PADDING: countPadding },
     parameters: (height, width) => ({
-      stride,
       top: padding.top,
       left: padding.left,
       bottomEnd: height + padding.bottom,
@@ -48,29 +50,104 @@ function shared(attributes: PoolAttributes): {
   };
 }
 
+/** One pooling, as the variants need it. */
+interface Pooling {
+  readonly lowering: Lowering;
+  readonly input: Tensor;
+  readonly result: Tensor;
+  readonly shape: ImageShape;
+  readonly out: ImageShape;
+  readonly attributes: PoolAttributes;
+}
+
+interface PoolVariant extends Variant {
+  readonly applies: (attributes: PoolAttributes) => boolean;
+  readonly lower: (pooling: Pooling) => void;
+}
+
+/** The ways to pool: a thread an output, and strips. */
+export const pool2dVariants: readonly PoolVariant[] = [
+  { name: 'naive', applies: () => true, lower: lowerNaive },
+  {
+    name: 'strip',
+    // Larger windows leave the registers, and where windows do not overlap every input is loaded once anyway.
+    applies: ({ kernel, stride }) => kernel <= 5 && stride < kernel,
+    lower: lowerStrip,
+  },
+];
+
+function lowerNaive({ lowering, input, result, shape, out, attributes }: Pooling): void {
+  const { height, width, channels } = shape;
+  const packed = packing(channels);
+  const { name, constants, parameters } = shared(attributes);
+  lowering.dispatch({
+    kernel: { name: `pool2d/${name}-${packed.suffix}`, source, constants, aliases: packed.aliases },
+    bindings: [input, result],
+    parameters: {
+      height,
+      width,
+      channels: channels / packed.width,
+      outWidth: out.width,
+      stride: attributes.stride,
+      ...parameters(height, width),
+    },
+    workgroups: [Math.ceil((out.width * channels) / packed.width / 64), out.height, out.batch],
+    flops: elementCount(result.shape) * attributes.kernel ** 2,
+  });
+}
+
+function lowerStrip({ lowering, input, result, shape, out, attributes }: Pooling): void {
+  const { height, width, channels } = shape;
+  const { kernel, stride } = attributes;
+  const packed = packing(channels);
+  const { name, constants, parameters } = shared(attributes);
+  const columns = 4;
+  const lines = lowering.adapter.class === 'hardware' ? 4 : 16;
+  const sizes = { KERNEL: kernel, STRIDE: stride, WIDTH: columns, REACH: (columns - 1) * stride + kernel };
+  // As for the strips of depthwise convolution.
+  const memoryLoops = lowering.adapter.class === 'swiftshader' ? 'keep' : 'unroll';
+  lowering.dispatch({
+    kernel: {
+      name: `pool2d/strip-${name}-${stride}-${packed.suffix}`,
+      source: unroll(stripSource, sizes, memoryLoops),
+      constants: { ...constants, ...sizes },
+      aliases: packed.aliases,
+    },
+    bindings: [input, result],
+    parameters: {
+      height,
+      width,
+      channels: channels / packed.width,
+      outHeight: out.height,
+      outWidth: out.width,
+      lines,
+      longest_loop: longestLoop,
+      ...parameters(height, width),
+    },
+    workgroups: [
+      Math.ceil((Math.ceil(out.width / columns) * channels) / packed.width / 64),
+      Math.ceil(out.height / lines),
+      out.batch,
+    ],
+    flops: elementCount(result.shape) * kernel ** 2,
+  });
+}
+
 const pool2dOperator: Operator<PoolAttributes> = {
   name: 'pool2d',
   lower(node, lowering) {
     const [input] = node.inputs;
     const [result] = node.outputs;
     if (!input || !result) throw new Error('pool2d wants one input');
-    const { batch, height, width, channels } = imageShape('pool2d', input);
-    const out = imageShape('pool2d', result);
-    const packed = packing(channels);
-    const { name, constants, parameters } = shared(node.attributes);
-    lowering.dispatch({
-      kernel: { name: `pool2d/${name}-${packed.suffix}`, source, constants, aliases: packed.aliases },
-      bindings: [input, result],
-      parameters: {
-        height,
-        width,
-        channels: channels / packed.width,
-        outWidth: out.width,
-        ...parameters(height, width),
-      },
-      workgroups: [Math.ceil((out.width * channels) / packed.width / 64), out.height, batch],
-      flops: batch * out.height * out.width * channels * node.attributes.kernel ** 2,
-    });
+    const { attributes } = node;
+    const possible = pool2dVariants.filter((variant) => variant.applies(attributes));
+    const preferred = lowering.adapter.class === 'hardware' ? possible[0] : possible.at(-1);
+    if (!preferred) throw new Error('pool2d has no variant');
+    const { mode, kernel, stride } = attributes;
+    const key = `${mode}-${kernel}-${stride}-${input.shape.join('x')}`;
+    const variant = lowering.choose('pool2d', key, possible, preferred);
+    const [shape, out] = [imageShape('pool2d', input), imageShape('pool2d', result)];
+    variant.lower({ lowering, input, result, shape, out, attributes });
   },
   gradient(node, [gradient], graph) {
     const [input] = node.inputs;
@@ -103,6 +180,7 @@ const pool2dGradientOperator: Operator<PoolAttributes> = {
         channels: channels / packed.width,
         outHeight: out.height,
         outWidth: out.width,
+        stride: node.attributes.stride,
         ...parameters(height, width),
       },
       workgroups: [Math.ceil((width * channels) / packed.width / 64), height, batch],

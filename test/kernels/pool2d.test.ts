@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Graph } from '../../src/engine/graph.js';
-import { pool2d, type Pool2dOptions } from '../../src/kernels/pool2d.js';
+import { pool2d, pool2dVariants, type Pool2dOptions } from '../../src/kernels/pool2d.js';
 import { testGpu } from '../gpu.js';
 import { absolute, array64, bounded, exact, sizes } from '../reference/array64.js';
 import naive from '../reference/pool2d-naive.wgsl';
@@ -15,6 +15,7 @@ const shapes = [
   [2, 7, 5, 3],
   [1, 13, 17, 8],
   [3, 6, 4, 4],
+  [1, 41, 6, 4],
 ] as const;
 const optionSets: Record<string, Pool2dOptions> = {
   'max 3/2, padding 1': { mode: 'max', kernel: 3, stride: 2, padding: 1 },
@@ -65,6 +66,7 @@ function pooling(shape: readonly number[], options: Pool2dOptions, name: string)
     reference:
       mode === 'max' ? exact(values) : bounded(values, pool2dReference(absolute(input), options), kernel ** 2 + 1),
     shape: values.shape,
+    variants: pool2dVariants.map((variant) => ({ pool2d: variant.name })),
   };
 }
 

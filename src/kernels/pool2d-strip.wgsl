@@ -1,0 +1,98 @@
+// Max and average pooling over NHWC.
+// Against pool2d.wgsl: a thread walks down a strip of WIDTH output columns. Each line of input is loaded once and reduced
+// along the width; the last KERNEL of these lines wait in registers for the windows that see them. For a window of 3 × 3
+// and stride 1 that is 1.7 loads an output instead of 9. The choice on software adapters, where loads are what costs.
+// Thread (i, s, b) computes output rows lines · s … of image b; i runs over blocks of columns × channels, channels innermost.
+// Outside the image, coordinates are clamped for max and values weigh nothing for average, as there.
+
+struct Params {
+  height: u32,
+  width: u32,
+  channels: u32,      // in Values
+  outHeight: u32,
+  outWidth: u32,
+  lines: u32,         // output rows of a strip
+  top: i32,           // padding
+  left: i32,
+  bottomEnd: i32,     // height and width with the padding behind: windows are counted up to here
+  rightEnd: i32,
+  longest_loop: u32,
+}
+
+alias Value = f32;
+
+@group(0) @binding(0) var<storage, read> image: array<Value>;
+@group(0) @binding(1) var<storage, read_write> result: array<Value>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+const KERNEL: u32 = 3u;
+const STRIDE: u32 = 2u;
+const AVERAGE: bool = false;
+const COUNT_PADDING: bool = true;
+const WIDTH: u32 = 4u;
+const REACH: u32 = 9u;   // (WIDTH − 1) · STRIDE + KERNEL input columns
+
+// Pixels along one axis of the window that begins at `first`, by which an average divides.
+fn counted(first: i32, size: i32, end: i32) -> i32 {
+  if (COUNT_PADDING) { return min(first + i32(KERNEL), end) - first; }
+  return min(first + i32(KERNEL), size) - max(first, 0);
+}
+
+fn join(a: Value, b: Value) -> Value {
+  if (AVERAGE) { return a + b; }
+  return max(a, b);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let block = id.x / params.channels;
+  let channel = id.x - block * params.channels;
+  let firstX = block * WIDTH;
+  if (firstX >= params.outWidth) { return; }
+  let firstY = id.y * params.lines;
+  let firstColumn = i32(firstX * STRIDE) - params.left;
+  let height = i32(params.height);
+  let width = i32(params.width);
+  var reduced: array<Value, KERNEL * WIDTH>;
+  for (var step = 0u; step + STRIDE < params.lines * STRIDE + KERNEL; step++) {
+    for (var i = 0u; i < KERNEL * WIDTH - WIDTH; i++) { // unroll
+      reduced[i] = reduced[i + WIDTH];
+    }
+    let row = i32(firstY * STRIDE + step) - params.top;
+    let line = (id.z * params.height + u32(clamp(row, 0, height - 1))) * params.width;
+    let rowInside = row >= 0 && row < height;
+    var values = array<Value, REACH>();
+    for (var i = 0u; i < REACH; i++) { // unroll-memory
+      let column = firstColumn + i32(i);
+      let loaded = image[(line + u32(clamp(column, 0, width - 1))) * params.channels + channel];
+      let inside = !AVERAGE || (rowInside && column >= 0 && column < width);
+      values[i] = select(Value(0.0), loaded, inside);
+    }
+    for (var i = 0u; i < WIDTH; i++) { // unroll
+      var value = values[i * STRIDE];
+      for (var tap = 0u; tap < KERNEL - 1u; tap++) { // unroll
+        value = join(value, values[i * STRIDE + tap + 1u]);
+      }
+      reduced[KERNEL * WIDTH - WIDTH + i] = value;
+    }
+    // The line ends the window of every STRIDE-th row.
+    let y = firstY + (step + 1u - KERNEL) / STRIDE;
+    if (step + 1u >= KERNEL && (step + 1u - KERNEL) % STRIDE == 0u && y < params.outHeight) {
+      let rows = counted(i32(y * STRIDE) - params.top, height, params.bottomEnd);
+      var outputs = array<Value, WIDTH>();
+      for (var i = 0u; i < WIDTH; i++) { // unroll
+        outputs[i] = reduced[i];
+        for (var k = 0u; k < KERNEL - 1u; k++) { // unroll
+          outputs[i] = join(outputs[i], reduced[k * WIDTH + WIDTH + i]);
+        }
+      }
+      for (var i = 0u; i < WIDTH; i++) { // unroll-memory
+        if (firstX + i < params.outWidth) {
+          var value = outputs[i];
+          if (AVERAGE) { value /= f32(rows * counted(firstColumn + i32(i * STRIDE), width, params.rightEnd)); }
+          result[((id.z * params.outHeight + y) * params.outWidth + firstX + i) * params.channels + channel] = value;
+        }
+      }
+    }
+  }
+}
