@@ -1,6 +1,7 @@
 // Draws the plots of docs/performance.md from the results that are kept in bench/results:
 //   node --import ./scripts/register.mjs bench/plot.ts
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+// A result is kept as BENCH-ADAPTER.json, its plot as docs/images/bench-BENCH-ADAPTER.svg.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
@@ -40,15 +41,15 @@ function save(name: string, options: Plot.PlotOptions): void {
 }
 
 /** Milliseconds of each runtime, by network and batch. */
-function plotBackbone(): void {
-  const measured = rows('backbone').filter((row) => row['milliseconds'] !== undefined);
+function plotBackbone(adapter: string): void {
+  const measured = rows(`backbone-${adapter}`).filter((row) => row['milliseconds'] !== undefined);
   if (measured.length === 0) return;
   const bars = measured.map((row) => ({
     network: `${word(row['network'])}, batch ${word(row['batch'])}`,
     engine: word(row['engine']),
     milliseconds: median(row['milliseconds']) / Number(row['batch']),
   }));
-  save('bench-backbone', {
+  save(`bench-backbone-${adapter}`, {
     width: 760,
     height: 70 + 95 * new Set(bars.map((bar) => bar.network)).size,
     marginLeft: 180,
@@ -80,8 +81,10 @@ function plotBackbone(): void {
 }
 
 /** Share of the multiply-add roof of every variant at every shape. */
-function plotKernels(): void {
-  const all = rows('kernels').filter((row) => row['kernel'] !== undefined && row['shareOfFma'] !== undefined);
+function plotKernels(adapter: string): void {
+  const all = rows(`kernels-${adapter}`).filter(
+    (row) => row['kernel'] !== undefined && row['shareOfFma'] !== undefined,
+  );
   const arithmetic = all.filter((row) => /^(conv|GEMM|k-NN|coreset)/.test(word(row['kernel'])));
   const dots = arithmetic
     .filter((row) => !/depthwise/.test(word(row['kernel'])))
@@ -91,10 +94,11 @@ function plotKernels(): void {
       variant: word(row['variant']).startsWith('brute force') ? 'processor, plain JavaScript' : word(row['variant']),
     }));
   if (dots.length === 0) return;
-  save('bench-kernels', {
+  save(`bench-kernels-${adapter}`, {
     width: 760,
     height: 70 + 24 * new Set(dots.map((dot) => dot.where)).size,
-    marginLeft: 230,
+    marginLeft: 260,
+    marginRight: 110,
     x: {
       label: 'share of the multiply-add roof, %',
       grid: true,
@@ -114,9 +118,9 @@ function plotKernels(): void {
 }
 
 /** Peak device bytes by image size. */
-function plotMemory(): void {
+function plotMemory(adapter: string): void {
   const mebibytes = 2 ** 20;
-  const points = rows('memory').map((row) => {
+  const points = rows(`memory-${adapter}`).map((row) => {
     const single = row['tile'] === row['image'];
     return {
       image: Number(row['image']),
@@ -126,7 +130,7 @@ function plotMemory(): void {
     };
   });
   if (points.length === 0) return;
-  save('bench-memory', {
+  save(`bench-memory-${adapter}`, {
     width: 640,
     height: 360,
     marginLeft: 60,
@@ -163,8 +167,8 @@ function plotMemory(): void {
 }
 
 /** Time of a tile within grids of several sizes. */
-function plotEnsemble(): void {
-  const bars = rows('ensemble')
+function plotEnsemble(adapter: string): void {
+  const bars = rows(`ensemble-${adapter}`)
     .filter((row) => row['secondsPerImage'] !== undefined)
     .map((row) => ({
       grid: `${word(row['grid'])} tiles`,
@@ -172,7 +176,7 @@ function plotEnsemble(): void {
       milliseconds: (1000 * median(row['secondsPerImage'])) / Number(row['tiles']),
     }));
   if (bars.length === 0) return;
-  save('bench-ensemble', {
+  save(`bench-ensemble-${adapter}`, {
     width: 640,
     height: 330,
     marginLeft: 140,
@@ -199,7 +203,7 @@ function plotEnsemble(): void {
   });
 }
 
-plotBackbone();
-plotKernels();
-plotMemory();
-plotEnsemble();
+const adapters = new Set(readdirSync(results).map((file) => file.replace(/^[a-z]+-|\.json$/g, '')));
+for (const adapter of adapters) {
+  for (const plot of [plotBackbone, plotKernels, plotMemory, plotEnsemble]) plot(adapter);
+}

@@ -15,8 +15,8 @@ import { benchWeights, randomWeights } from './weights.js';
 /** Most times as long as the best so far that a variant may take in its first run before it is given up. */
 const hopeless = 3;
 
-/** Variants that store in 16 bits change results, so they are only taken where the user asks for them. */
-const changesResults = (variant: string): boolean => variant.includes('f16');
+/** Variants that compute with 16 bits change results, so they are only taken where the user asks for them. */
+const changesResults = (variant: string): boolean => /f16|matrix/.test(variant);
 
 /**
  * Measures, for every choice that the plans of the backbones leave, all variants that apply, and keeps the winners for
