@@ -13,9 +13,12 @@ import {
   type Variant,
 } from './graph.js';
 import { kernelInterface } from './kernel.js';
+import { layOutBuffers, layOutRanges, type PlannedBuffer } from './layout.js';
 import { allocationSize, formatBytes } from './memory.js';
 import { hoistUpdates } from './schedule.js';
 import { byteLength } from './tensor.js';
+
+export type { PlannedBuffer };
 
 /** Winners of measurements by `operator` and shape key; see `tuning.ts`. */
 export type VariantTable = ReadonlyMap<string, string>;
@@ -33,17 +36,16 @@ export interface PlanOptions {
   readonly hostInputs?: readonly Tensor[];
   /** Outputs that the host reads; default all. The others stay on the device for other programs. */
   readonly hostOutputs?: readonly Tensor[];
+  /**
+   * How values share memory: `buffers` gives one at a time a whole buffer, `ranges` lets several lie in one, which takes
+   * fewer bytes and lets the device overlap fewer dispatches. Default `buffers`.
+   */
+  readonly layout?: 'buffers' | 'ranges';
 }
 
 /** A dispatch of a plan with the operator it belongs to. */
 export interface Step extends Dispatch {
   readonly operator: string;
-}
-
-/** A physical buffer that several values use one after the other. */
-export interface PlannedBuffer {
-  readonly bytes: number;
-  readonly tensors: readonly Tensor[];
 }
 
 /** Bytes of a plan by what they are for. `total` is the exact device memory of a program made from it. */
@@ -128,7 +130,7 @@ export function compile(graph: Graph, options: PlanOptions): Plan {
   const used = [...new Set(steps.flatMap((step) => step.bindings.map((binding) => storage(boundTensor(binding)))))];
   const outputs = graph.outputs;
   const kept = new Set(outputs.map(storage));
-  const buffers = layOut(steps, kept);
+  const buffers = options.layout === 'ranges' ? layOutRanges(steps, kept, adapter.limits) : layOutBuffers(steps, kept);
   const parameters = used.filter((tensor) => tensor.kind === 'parameter');
   const inputs = graph.inputs.filter((tensor) => used.includes(tensor) || kept.has(tensor));
   const slots = options.slots ?? 1;
@@ -189,42 +191,6 @@ function liveNodes(nodes: readonly Node[], outputs: readonly Tensor[]): Node[] {
     live.push(node);
   }
   return live.reverse();
-}
-
-/**
- * Gives every intermediate value a buffer: the largest values first, each into the smallest buffer that is free for its
- * whole life (greedy by size, arXiv 2001.03288). Values that are outputs get buffers of their own elsewhere.
- */
-function layOut(steps: readonly Step[], kept: ReadonlySet<Tensor>): PlannedBuffer[] {
-  const lives = new Map<Tensor, { first: number; last: number }>();
-  steps.forEach((step, index) => {
-    for (const binding of step.bindings) {
-      const tensor = storage(boundTensor(binding));
-      if (tensor.kind !== 'value' || kept.has(tensor)) continue;
-      const life = lives.get(tensor);
-      if (life) life.last = index;
-      else lives.set(tensor, { first: index, last: index });
-    }
-  });
-  const order = [...lives].map(([tensor, life]) => ({
-    tensor,
-    life,
-    bytes: allocationSize(byteLength(tensor.shape, tensor.dtype)),
-  }));
-  order.sort((a, b) => b.bytes - a.bytes || a.tensor.id - b.tensor.id);
-  const buffers: { bytes: number; tensors: Tensor[]; lives: { first: number; last: number }[] }[] = [];
-  for (const { tensor, life, bytes } of order) {
-    const free = buffers
-      .filter((buffer) => buffer.lives.every((other) => other.last < life.first || life.last < other.first))
-      .sort((a, b) => a.bytes - b.bytes)[0];
-    if (free) {
-      free.tensors.push(tensor);
-      free.lives.push(life);
-    } else {
-      buffers.push({ bytes, tensors: [tensor], lives: [life] });
-    }
-  }
-  return buffers.map(({ bytes, tensors }) => ({ bytes, tensors }));
 }
 
 /** Refuses what no device of this profile can run, before anything is allocated. */

@@ -10,30 +10,48 @@ export interface Recomputation {
 
 /**
  * Trades arithmetic for memory: cuts the part of the forward computation that depends on `trained` parameters into
- * segments, keeps only the values that pass from one segment to the next, and computes the others again, segment by
- * segment, right before the backward computation first needs them (Chen et al. 2016, arXiv 1604.06174).
+ * segments, keeps only the values that pass from one segment to the next, and computes the others again, each right
+ * before the backward computation first needs it (Chen et al. 2016, arXiv 1604.06174).
  * The results stay the same, bit for bit: the same nodes are repeated on the same values.
  *
- * @param forward number of leading nodes of `graph` that are the forward computation, loss included.
+ * @param nodes of `graph` in the order in which they are to be computed.
+ * @param forward those of them that are the forward computation, loss included.
  * @param trained parameters; what does not depend on them (a frozen network) is computed once.
- * @param segments at least 1; the last one is never repeated, as the backward computation begins with it.
+ * @param segments at least 1. One after which the backward computation begins is never repeated.
  */
 export function recomputeForward(
   graph: Graph,
-  forward: number,
+  nodes: readonly Node[],
+  forward: ReadonlySet<Node>,
   trained: readonly Tensor[],
   segments: number,
 ): Recomputation {
-  const ahead = graph.nodes.slice(0, forward);
-  const backward = graph.nodes.slice(forward);
+  const ahead = nodes.filter((node) => forward.has(node));
+  const backward = nodes.filter((node) => !forward.has(node));
   const repeatable = dependentNodes(ahead, trained);
   const cuts = chooseCuts(ahead, backward, repeatable, segments);
   const segmentOf = (index: number): number => cuts.filter((cut) => index >= cut).length;
-  const lastSegment = cuts.length;
-
-  // Values that a later segment needs, results and everything frozen are kept.
   const maker = new Map<Tensor, number>();
   ahead.forEach((node, index) => node.outputs.forEach((output) => maker.set(output, index)));
+
+  // Segments between whose end and their first use nothing else is computed forward.
+  const lasting = new Set<number>();
+  const used = new Set<number>();
+  let segment = 0;
+  let passed = 0;
+  for (const node of nodes) {
+    if (forward.has(node)) segment = segmentOf(passed++);
+    else {
+      for (const input of node.inputs) {
+        const made = maker.get(input);
+        if (made === undefined || !repeatable.has(made)) continue;
+        if (segmentOf(made) === segment && !used.has(segment)) lasting.add(segment);
+        used.add(segmentOf(made));
+      }
+    }
+  }
+
+  // Values that a later segment needs, results and everything frozen are kept.
   const kept = new Set<Tensor>(graph.outputs.map(storage));
   ahead.forEach((node, index) => {
     for (const input of node.inputs) {
@@ -41,54 +59,45 @@ export function recomputeForward(
       if (made !== undefined && segmentOf(made) !== segmentOf(index)) kept.add(storage(input));
     }
   });
-  const isRepeated = (tensor: Tensor): number | undefined => {
+  const repeatedBy = (tensor: Tensor): number | undefined => {
     const made = maker.get(tensor);
     if (made === undefined || !repeatable.has(made) || kept.has(storage(tensor))) return undefined;
-    return segmentOf(made) < lastSegment ? made : undefined;
+    return lasting.has(segmentOf(made)) ? undefined : made;
   };
-
-  // Nodes of each segment that the backward computation needs again.
-  const needed = new Set<number>();
-  const need = (tensor: Tensor): void => {
-    const made = isRepeated(tensor);
-    if (made === undefined || needed.has(made)) return;
-    needed.add(made);
-    for (const input of ahead[made]?.inputs ?? []) need(input);
-  };
-  for (const node of backward) node.inputs.forEach(need);
 
   const copies = new Map<Tensor, Tensor>();
   const current = (tensor: Tensor): Tensor => copies.get(tensor) ?? tensor;
-  const repeat = (node: Node): Node => {
+  const repeated = new Set<number>();
+  const ordered: Node[] = [];
+  const repeat = (tensor: Tensor): void => {
+    const made = repeatedBy(tensor);
+    const node = made === undefined ? undefined : ahead[made];
+    if (made === undefined || !node || repeated.has(made)) return;
+    repeated.add(made);
+    node.inputs.forEach(repeat);
     const outputs = node.outputs.map((output) => {
       const { name, shape, dtype, owner, alias } = output;
       const copy = createTensor(name, shape, dtype, 'value', undefined, owner, alias && current(alias));
       // What is kept has its value already; the copy is only there to be written.
-      if (isRepeated(output) !== undefined) copies.set(output, copy);
+      if (repeatedBy(output) !== undefined) copies.set(output, copy);
       return copy;
     });
-    return { ...node, inputs: node.inputs.map(current), outputs, updates: [] };
+    ordered.push({ ...node, inputs: node.inputs.map(current), outputs, updates: [] });
   };
-  const nodes: Node[] = [...ahead];
-  const done = new Set<number>();
-  for (const node of backward) {
-    for (const input of node.inputs) {
-      const made = isRepeated(input);
-      if (made === undefined || done.has(segmentOf(made))) continue;
-      const segment = segmentOf(made);
-      done.add(segment);
-      ahead.forEach((candidate, index) => {
-        if (segmentOf(index) === segment && needed.has(index)) nodes.push(repeat(candidate));
-      });
+  for (const node of nodes) {
+    if (forward.has(node)) {
+      ordered.push(node);
+      continue;
     }
-    nodes.push({ ...node, inputs: node.inputs.map(current) });
+    node.inputs.forEach(repeat);
+    ordered.push({ ...node, inputs: node.inputs.map(current) });
   }
   const made = new Graph(graph.name);
   made.inputs.push(...graph.inputs);
   made.parameters.push(...graph.parameters);
   made.outputs.push(...graph.outputs);
-  made.nodes.push(...nodes);
-  return { graph: made, repeated: needed.size };
+  made.nodes.push(...ordered);
+  return { graph: made, repeated: repeated.size };
 }
 
 /** Indices of nodes whose results change with the trained parameters. */

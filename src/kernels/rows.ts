@@ -31,6 +31,8 @@ const rowDotOperator: Operator<undefined> = {
   gradient(node, [gradient], graph) {
     const [left, right] = node.inputs;
     if (!gradient || !left || !right) return [];
+    // A squared length: both sides get the same, which is summed before it is spread.
+    if (left === right) return [scaleRows(graph, left, affine(graph, gradient, 2, 0))];
     return [scaleRows(graph, right, gradient), scaleRows(graph, left, gradient)];
   },
 };

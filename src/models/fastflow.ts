@@ -20,16 +20,13 @@ export interface FastflowOptions extends FlowOptions {
   readonly weightDecay: number;
 }
 
-/** Every layer, normalised over the whole map with a trained scale and shift for every element, through its flow. */
-function flows(network: Network, features: readonly Tensor[], options: FlowOptions): FlowResult[] {
-  const { graph } = network;
-  return features.map((feature, index) => {
-    const name = layers[index] ?? `layer${index + 1}`;
-    const shape = feature.shape.slice(1);
-    const weight = network.parameter(`${name}.norm.weight`, shape, constant(1));
-    const bias = network.parameter(`${name}.norm.bias`, shape, constant(0));
-    return appendFlow(network, layerNorm(graph, feature, weight, bias), name, options);
-  });
+/** A layer, normalised over the whole map with a trained scale and shift for every element, through its flow. */
+function flow(network: Network, feature: Tensor, index: number, options: FlowOptions): FlowResult {
+  const name = layers[index] ?? `layer${index + 1}`;
+  const shape = feature.shape.slice(1);
+  const weight = network.parameter(`${name}.norm.weight`, shape, constant(1));
+  const bias = network.parameter(`${name}.norm.bias`, shape, constant(0));
+  return appendFlow(network, layerNorm(network.graph, feature, weight, bias), name, options);
 }
 
 /**
@@ -46,13 +43,15 @@ export function createFastflow(options: FastflowOptions): AnomalyModel {
     optimizer: { kind: 'adam', betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: options.weightDecay },
     training: options.training,
     loss(network, features) {
-      const losses = flows(network, features, options).map((result) => flowLoss(network, result));
+      // Each loss right behind its flow, so that its values need not wait for the other flows.
+      const losses = features.map((feature, index) => flowLoss(network, flow(network, feature, index, options)));
       return losses.reduce((sum, loss) => add(network.graph, sum, loss));
     },
     head(network, features, { tile }) {
       const { graph } = network;
       const { height, width } = tile;
-      const maps = flows(network, features, options).map(({ latent: [first, second] }) => {
+      const maps = features.map((feature, index) => {
+        const [first, second] = flow(network, feature, index, options).latent;
         const [, mapHeight = 1, mapWidth = 1, firstChannels = 0] = first.shape;
         const channels = firstChannels + (second.shape[3] ?? 0);
         const squares = add(graph, rowDot(graph, first, first), rowDot(graph, second, second));

@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { assumedAdapter, defaultLimits } from '../../src/engine/adapter.js';
 import { Graph } from '../../src/engine/graph.js';
 import { compile } from '../../src/engine/plan.js';
+import { byteLength } from '../../src/engine/tensor.js';
 import { add, affine, relu } from '../../src/kernels/elementwise.js';
+import { expand } from '../../src/kernels/expand.js';
+import { reduce } from '../../src/kernels/reduce.js';
 
 const options = { adapter: assumedAdapter };
 
@@ -35,6 +38,43 @@ describe('compile', () => {
       for (const [i, [first, last]] of lives.entries()) {
         for (const [otherFirst, otherLast] of lives.slice(i + 1))
           expect(otherLast < first || last < otherFirst).toBe(true);
+      }
+    }
+  });
+
+  it('lets values lie side by side where asked, those of one dispatch never in one buffer', () => {
+    const graph = new Graph('ranges');
+    const x = graph.input('x', [1000]);
+    // A large value, then many small ones that live together: they fit into its place.
+    const large = reduce(graph, affine(graph, expand(graph, x, [8000]), 2, 0), { operation: 'sum', over: 'all' });
+    const small = Array.from({ length: 6 }, (_, index) => affine(graph, x, index, 1));
+    const sum = small.reduce((total, value) => add(graph, total, value));
+    graph.output(add(graph, reduce(graph, sum, { operation: 'sum', over: 'all' }), large));
+    const [plain, plan] = [compile(graph, options), compile(graph, { ...options, layout: 'ranges' })];
+    expect(plan.bytes.activations).toBeLessThan(plain.bytes.activations);
+    for (const { bytes, tensors, offsets } of plan.buffers) {
+      const places = tensors.map((tensor, index) => {
+        const uses = plan.steps.flatMap((step, at) => (step.bindings.includes(tensor) ? [at] : []));
+        const offset = offsets[index] ?? NaN;
+        expect(offset % options.adapter.limits.minStorageBufferOffsetAlignment).toBe(0);
+        expect(offset + byteLength(tensor.shape, tensor.dtype)).toBeLessThanOrEqual(bytes);
+        return {
+          first: Math.min(...uses),
+          last: Math.max(...uses),
+          offset,
+          end: offset + byteLength(tensor.shape, 'f32'),
+        };
+      });
+      for (const [i, a] of places.entries()) {
+        for (const b of places.slice(i + 1)) {
+          const together = a.first <= b.last && b.first <= a.last;
+          expect(together && a.offset < b.end && b.offset < a.end).toBe(false);
+        }
+      }
+      for (const step of plan.steps) {
+        const written = step.bindings.at(-1);
+        const bound = step.bindings.filter((binding) => tensors.some((tensor) => tensor === binding));
+        if (written && bound.includes(written)) expect(new Set(bound).size).toBe(1);
       }
     }
   });

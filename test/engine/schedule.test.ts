@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Graph, type Node, type Operator, type Tensor } from '../../src/engine/graph.js';
 import { recomputeForward } from '../../src/engine/recompute.js';
-import { hoistUpdates } from '../../src/engine/schedule.js';
+import { hoistUpdates, interleaveBackward } from '../../src/engine/schedule.js';
 
 const operator = (name: string): Operator<undefined> => ({ name, lower: () => undefined });
 const apply = (graph: Graph, name: string, ...inputs: readonly Tensor[]): Tensor =>
@@ -55,7 +55,7 @@ describe('recomputation', () => {
 
   it('repeats the inside of every segment but the last, before it is read, and nothing frozen', () => {
     const { graph, weight, forward } = chain(6);
-    const made = recomputeForward(graph, forward, [weight], 3);
+    const made = recomputeForward(graph, graph.nodes, new Set(graph.nodes.slice(0, forward)), [weight], 3);
     expect(names(made.graph.nodes)).toBe('frozen f0 f1 f2 f3 f4 f5 loss b-loss b5 b4 b3 f2 b2 b1 f0 b0 update');
     expect(made.repeated).toBe(2);
     expect(made.graph.outputs).toEqual(graph.outputs);
@@ -63,8 +63,29 @@ describe('recomputation', () => {
 
   it('leaves the graph as it is with one segment', () => {
     const { graph, weight, forward } = chain(4);
-    const made = recomputeForward(graph, forward, [weight], 1);
+    const made = recomputeForward(graph, graph.nodes, new Set(graph.nodes.slice(0, forward)), [weight], 1);
     expect(names(made.graph.nodes)).toBe(names(graph.nodes));
     expect(made.repeated).toBe(0);
+  });
+});
+
+describe('interleaving', () => {
+  it('computes each part of a loss forward and backward before the next, and updates behind their readers', () => {
+    const graph = new Graph('parts');
+    const x = graph.input('x', [1000]);
+    const [w, v, one] = ['w', 'v', 'one'].map((name) => graph.parameter(name, [1000]));
+    if (!w || !v || !one) throw new Error('no parameters');
+    const [a, b] = [apply(graph, 'a', x, w), apply(graph, 'b', x, v)];
+    const [lossA, lossB] = [apply(graph, 'loss-a', a), apply(graph, 'loss-b', b)];
+    graph.output(apply(graph, 'loss', lossA, lossB));
+    const forward = graph.nodes.length;
+    const spread = apply(graph, 'spread', one);
+    const backB = apply(graph, 'back-b', b, spread);
+    const backA = apply(graph, 'back-a', a, spread);
+    update(graph, 'update-v', [backB, v], [v]);
+    update(graph, 'update-w', [backA, w], [w]);
+    expect(names(interleaveBackward(graph.nodes, forward))).toBe(
+      'a b loss-a spread back-a update-w loss-b back-b update-v loss',
+    );
   });
 });
