@@ -3,13 +3,14 @@
 // for the next step. Nothing is read back and no second dispatch is needed, however many chunks the points come in: a
 // chunk's dispatch takes the centre from the records, not from the points.
 //
-// A record is what a workgroup leaves: (distance, point, picks so far, picks wanted), (least distance of a pick, unused …)
-// and the point's vectors. Steps read one set of records and write the other; when all picks are made, or the farthest point
-// is nearer than the least distance, they do nothing. Distances are squared, of picked points −1; of equals the lowest point
+// A record is what a workgroup leaves: a head (distance, point, picks so far, picks wanted), and a tail of (least distance of
+// a pick, unused …) and the point's vectors. The heads of all records lie together, as every workgroup reads them all; the
+// tails lie behind them. Steps read one set of records and write the other; when all picks are made, or the farthest point is
+// nearer than the least distance, they do nothing. Distances are squared, of picked points −1; of equals the lowest point
 // wins, so the result does not depend on the cut.
 //
 // The first dispatch of a series (START) takes no centre: it only leaves the farthest points by the distances as they are,
-// and passes on picks so far, picks wanted and least distance from record 0, where the host has put them.
+// and passes on picks so far, picks wanted and least distance from the first two vectors, where the host has put them.
 //
 // Points lie in blocks of 64: [blocks][vectors][64]. Thread t of a workgroup takes point t of four blocks at a time, so one
 // load of the centre serves four points.
@@ -58,20 +59,21 @@ fn farthest(own: Candidate, lane: u32) -> Candidate {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let stride = params.vectors + 2u;
+  let tail_length = params.vectors + 1u;
   var picked = Candidate(-2.0, NONE, 0u);
   if (!START) {
     var candidate = picked;
     for (var record = lane; record < params.groups; record += 64u) {
-      let head = before[record * stride];
+      let head = before[record];
       let other = Candidate(bitcast<f32>(head.x), head.y, record);
       if (farther(other, candidate)) { candidate = other; }
     }
     picked = farthest(candidate, lane);
   }
-  let head = before[picked.source * stride];
-  let least = before[picked.source * stride + 1u];
-  let centre = picked.source * stride + 2u;
+  let head = before[picked.source];
+  let tail = params.groups + picked.source * tail_length;
+  let least = before[select(tail, 1u, START)];
+  let centre = tail + 1u;
   if (!START) {
     if (head.z >= head.w || picked.distance < bitcast<f32>(least.x)) { return; }
     if (params.first_group + group.x + lane == 0u) { picks[head.z] = picked.point; }
@@ -110,14 +112,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     }
   }
   let left = farthest(best, lane);
-  let record = (params.first_group + group.x) * stride;
+  let record = params.first_group + group.x;
+  let place = params.groups + record * tail_length;
   if (lane == 0u) {
     after[record] = vec4u(bitcast<u32>(left.distance), left.point, head.z + select(1u, 0u, START), head.w);
-    after[record + 1u] = least;
+    after[place] = least;
   }
   if (left.point == NONE) { return; }
   let start = left.source / 64u * params.vectors * 64u + left.source % 64u;
   for (var k = lane; k < params.vectors; k += 64u) {
-    after[record + 2u + k] = bitcast<vec4u>(points[start + k * 64u]);
+    after[place + 1u + k] = bitcast<vec4u>(points[start + k * 64u]);
   }
 }
