@@ -17,8 +17,8 @@ const skipped: Reporter = {
   onTestRunEnd(modules) {
     for (const module of modules) {
       for (const test of module.children.allTests('skipped')) {
-        const { note = 'no reason given' } = test.result() as { note?: string };
-        console.log(` skipped: ${module.relativeModuleId}: ${test.fullName}: ${note}`);
+        const { note } = test.result() as { note?: string };
+        if (note) console.log(` skipped: ${module.relativeModuleId}: ${test.fullName}: ${note}`);
       }
     }
   },

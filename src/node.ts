@@ -1,6 +1,6 @@
 /**
- * Tilesight in Node: everything of `tilesight`, and what needs Node: a device through Dawn, files, data sets, weights,
- * training into and prediction from a run folder.
+ * Tilesight in Node: everything of `tilesight`, and what needs Node: a device through Dawn, image files, weights, training into
+ * and prediction from a run folder.
  *
  * {@link train} and {@link openRun} are all that most programs need.
  *
@@ -21,10 +21,9 @@ export { openRun, type OpenedRun, type OpenRunOptions, type RunLog } from './nod
 export { openGpu, type OpenGpuOptions } from './node/gpu.js';
 export type { AdapterChoice, ApiOptions } from './node/adapter.js';
 export { createNodeImages, nodeImages, type NodeImagesOptions } from './node/images.js';
-export { openDataset } from './node/datasets.js';
-export type { DatasetOptions } from './data/layouts/detect.js';
-export type { LoadedDataset } from './data/layouts/layout.js';
-export type { Splits } from './data/splits.js';
+export type { EvaluatedImage, Evaluation } from './ensemble/evaluate.js';
+export type { ImageMetrics, PixelMetrics } from './metrics/summary.js';
+export type { Curve } from './metrics/curves.js';
 export { loadBackbone, type LoadedBackbone } from './node/backbone.js';
 export { getWeights, type CachedWeights, type GetWeightsOptions } from './node/weights-cache.js';
 export { folderStorage } from './node/run-storage.js';

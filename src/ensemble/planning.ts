@@ -14,7 +14,7 @@ import { tileGrid, type TileGrid } from './tiling.js';
 
 /**
  * Which positions keep their parameters on the device while predicting.
- * - `auto`: with a budget, as many as it holds; without one, all if they take at most {@link residentBytes}, else one.
+ * - `auto`: with a budget, as many as it holds; without one, all if they take at most a gibibyte, else one.
  * - `always`: all of them.
  * - `never`: one at a time, so that the peak is that of one tile, whatever the grid.
  */

@@ -21,6 +21,7 @@ export interface CoresetOptions {
   /** Device bytes that choosing may take; default what the device's budget has left. Decides between exact and streaming. */
   readonly budgetBytes?: number;
   readonly signal?: AbortSignal;
+  /** Told how far it is. */
   readonly onProgress?: (progress: FitProgress) => void;
 }
 

@@ -12,6 +12,7 @@ export const defaultBackbone: NetworkName = 'mobilenet-v2';
 
 /** A backbone with its weights and their digest. */
 export interface LoadedBackbone {
+  /** @internal The graph with its weights. */
   readonly backbone: Backbone;
   readonly sha256: string;
   /** The safetensors file on the disk: what a browser must be served to open runs of this backbone. */

@@ -7,7 +7,7 @@ import type { Prediction, TiledEnsemble } from '../ensemble/ensemble.js';
 import { formatImageSize, type Mask, type Sample } from '../data/image.js';
 import type { EnsemblePlan } from '../ensemble/planning.js';
 import { DEFAULT_IMAGE_QUANTILE, DEFAULT_PIXEL_QUANTILE } from '../ensemble/thresholds.js';
-import { trainEnsemble, type TrainResult } from '../ensemble/train.js';
+import { trainEnsemble } from '../ensemble/train.js';
 import { openGpu } from './gpu.js';
 import { writeFileAtomic } from './files.js';
 import { nodeImages } from './images.js';
@@ -95,10 +95,10 @@ export interface TrainingOutcome {
   readonly summary: RunSummary;
   readonly evaluation: Evaluation | undefined;
   readonly ensemble: TiledEnsemble;
-  readonly result: TrainResult;
-  readonly plan: EnsemblePlan;
-  readonly splits: Splits;
   readonly gpu: Gpu;
+  /** @internal The images of each split. */
+  readonly splits: Splits;
+  /** @internal Where the time went, with the option `profile`. */
   readonly profiler: Profiler | undefined;
   /** What the hooks were told, a line each. */
   readonly notes: readonly string[];
@@ -161,7 +161,7 @@ export async function train(options: TrainingOptions, hooks: RunHooks = {}): Pro
     const seconds = { ...result.seconds, predict, total: (performance.now() - begun) / 1000 };
     const summary = summarize(ensemble, evaluation, plan, gpu, options.memory, seconds, options.out);
     await writeResults(options.out, summary, evaluation, gpu, options);
-    return { summary, evaluation, ensemble, result, plan, splits, gpu, profiler, notes };
+    return { summary, evaluation, ensemble, gpu, splits, profiler, notes };
   } catch (error) {
     gpu.destroy();
     throw error;

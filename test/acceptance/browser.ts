@@ -7,7 +7,8 @@ import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import sharp, { type Sharp } from 'sharp';
-import { generateSample, loadBackbone, nodeImages, openRun } from '../../src/node.js';
+import { generateSample } from '../../src/data/synthetic.js';
+import { loadBackbone, nodeImages, openRun } from '../../src/node.js';
 import { folderStorage } from '../../src/node/run-storage.js';
 import { all, holds, installPackage, packPackage, report, tilesight } from './support.js';
 
