@@ -19,19 +19,21 @@ const applyBandsOperator: Operator<BandAttributes> = {
     const elements = axis === 'height' ? width * channels : channels;
     const packed = packing(elements);
     const inner = elements / packed.width;
+    const outer = axis === 'height' ? batch : batch * height;
+    const items = lowering.adapter.class === 'hardware' ? 1 : 4;
     lowering.dispatch({
       kernel: {
         name: `apply-bands/${axis}-${packed.suffix}`,
         source,
-        constants: { FLAT: axis === 'width' },
+        constants: { FLAT: axis === 'width', ITEMS: items },
         aliases: packed.aliases,
       },
       bindings: [input, starts, weights, result],
-      parameters: { length: bands.inputs, outLength: bands.outputs, inner, taps: bands.taps },
+      parameters: { length: bands.inputs, outLength: bands.outputs, inner, outer, taps: bands.taps },
       workgroups:
         axis === 'height'
-          ? [Math.ceil(inner / 64), bands.outputs, batch]
-          : [Math.ceil((bands.outputs * inner) / 64), height, batch],
+          ? [Math.ceil(inner / items / 64), bands.outputs, batch]
+          : [Math.ceil((bands.outputs * inner) / 64), Math.ceil(height / items), batch],
       flops: 2 * bands.taps * result.shape.reduce((product, size) => product * size, 1),
     });
   },

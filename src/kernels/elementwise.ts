@@ -61,7 +61,8 @@ function elementwiseOperator(name: string): Operator<ElementwiseAttributes> {
       if (!left || !right || !result) throw new Error(`${name} wants one or two inputs`);
       const count = elementCount(result.shape);
       const vectors = Math.ceil(count / 4);
-      const items = lowering.adapter.class === 'hardware' ? 1 : 4;
+      const hardware = lowering.adapter.class === 'hardware';
+      const items = hardware && vectors < 2 ** 20 ? 1 : 4;
       let channels = 1;
       let broadcastNumber = 0;
       if (broadcast === 'scalar') broadcastNumber = 1;
@@ -75,9 +76,14 @@ function elementwiseOperator(name: string): Operator<ElementwiseAttributes> {
       }
       lowering.dispatch({
         kernel: {
-          name: `elementwise/${operation}${broadcastNames[broadcastNumber] ?? ''}`,
+          name: `elementwise/${operation}${broadcastNames[broadcastNumber] ?? ''}-${items}`,
           source,
-          constants: { OPERATION: operations.indexOf(operation), BROADCAST: broadcastNumber, ITEMS: items },
+          constants: {
+            OPERATION: operations.indexOf(operation),
+            BROADCAST: broadcastNumber,
+            ITEMS: items,
+            STEP: hardware ? 64 : 1,
+          },
         },
         bindings: [left, right, result],
         parameters: { vectors, channels, a, b },

@@ -21,17 +21,23 @@ const normalizeImageOperator: Operator<Required<NormalizeImageOptions>> = {
     const [result] = node.outputs;
     if (!pixels || !result) throw new Error('normalize-image wants one input');
     const { mean, std, scale, channelOrder } = node.attributes;
-    const parameters: Record<string, number> = { vectors: Math.ceil(elementCount(result.shape) / 4) };
+    const vectors = Math.ceil(elementCount(result.shape) / 4);
+    const items = lowering.adapter.class === 'hardware' ? 1 : 4;
+    const parameters: Record<string, number> = { vectors };
     for (let channel = 0; channel < 3; channel++) {
       parameters[`scale${channel}`] = scale / (std[channel] ?? 1);
       parameters[`shift${channel}`] = -(mean[channel] ?? 0) / (std[channel] ?? 1);
     }
     lowering.dispatch({
-      kernel: { name: `normalize-image/${channelOrder}`, source, constants: { REVERSE: channelOrder === 'bgr' } },
+      kernel: {
+        name: `normalize-image/${channelOrder}`,
+        source,
+        constants: { REVERSE: channelOrder === 'bgr', ITEMS: items },
+      },
       bindings: [pixels, result],
       parameters,
       workgroups: foldWorkgroups(
-        Math.ceil((parameters['vectors'] ?? 0) / 64),
+        Math.ceil(vectors / items / 64),
         lowering.adapter.limits.maxComputeWorkgroupsPerDimension,
       ),
       flops: 2 * elementCount(result.shape),

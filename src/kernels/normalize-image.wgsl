@@ -1,6 +1,7 @@
 // 8-bit pixels to a network's input: result = pixel * scale + shift, scale and shift by channel (of three).
-// Thread t computes elements 4t … 4t+3: pixels are packed without gaps, so they are the four bytes of word t, and the
-// channel of element e is e mod 3. With REVERSE (BGR) element e comes from byte e + 2 − 2·(e mod 3), which may lie in
+// A thread computes ITEMS neighbouring vectors of the result: one on hardware, 4 on software adapters, where a thread costs
+// more than what it does. Vector t holds elements 4t … 4t+3: pixels are packed without gaps, so they are the four bytes of
+// word t, and the channel of element e is e mod 3. With REVERSE (BGR) element e comes from byte e + 2 − 2·(e mod 3), which may lie in
 // the word before or behind.
 
 struct Params {
@@ -18,6 +19,7 @@ struct Params {
 @group(0) @binding(2) var<uniform> params: Params;
 
 const REVERSE: bool = false;
+const ITEMS: u32 = 1u;
 
 fn bytes(word: u32) -> vec4u {
   return (vec4u(word) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u);
@@ -25,8 +27,13 @@ fn bytes(word: u32) -> vec4u {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let index = (group.x + group.y * groups.x) * 64u + lane;
-  if (index >= params.vectors) { return; }
+  let first = ((group.x + group.y * groups.x) * 64u + lane) * ITEMS;
+  for (var item = 0u; item < ITEMS; item++) {
+    if (first + item < params.vectors) { result[first + item] = compute(first + item); }
+  }
+}
+
+fn compute(index: u32) -> vec4f {
   // 4t mod 3 = t mod 3: the channel of the first element.
   let phase = index % 3u;
   var scale = vec4f(params.scale0, params.scale1, params.scale2, params.scale0);
@@ -51,5 +58,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       value = vec4u(before.z, value.w, value.z, value.y);
     }
   }
-  result[index] = vec4f(value) * scale + shift;
+  return vec4f(value) * scale + shift;
 }

@@ -3,8 +3,9 @@ import type { AdapterClass } from '../../src/engine/adapter.js';
 import type { Graph, Tensor } from '../../src/engine/graph.js';
 import type { HostTensor } from '../../src/engine/tensor.js';
 import { concat } from '../../src/kernels/concat.js';
-import { add, channelScale } from '../../src/kernels/elementwise.js';
+import { add, channelScale, relu } from '../../src/kernels/elementwise.js';
 import { matmul } from '../../src/kernels/matmul/matmul.js';
+import { pool2d } from '../../src/kernels/pool2d.js';
 import { resize2d } from '../../src/kernels/resize2d.js';
 import { testGpu } from '../gpu.js';
 import { randomTensor, runOperator } from './harness.js';
@@ -20,6 +21,8 @@ function build(graph: Graph, [features, map, scale]: readonly Tensor[]): Tensor[
     channelScale(graph, features, scale),
     resize2d(graph, features, { ...size, mode: 'bilinear' }),
     resize2d(graph, map, { ...size, mode: 'nearest' }),
+    resize2d(graph, map, { height: 5, width: 3, mode: 'bilinear', antialias: true }),
+    pool2d(graph, features, { mode: 'max', kernel: 3, stride: 2, padding: 1 }),
   ];
 }
 
@@ -30,6 +33,15 @@ describe('work a thread', () => {
     const run = (adapterClass: AdapterClass): Promise<HostTensor[]> =>
       runOperator(gpu, inputs, build, { adapter: { ...gpu.profile, class: adapterClass } });
     expect(await run('hardware')).toEqual(await run('lavapipe'));
+  });
+
+  it('leaves no element of a large tensor out', async () => {
+    const gpu = await testGpu();
+    const input = randomTensor([2 ** 22 + 129], 1);
+    const [result] = await runOperator(gpu, [input], (graph, [x]) => (x ? [relu(graph, x)] : []), {
+      adapter: { ...gpu.profile, class: 'hardware' },
+    });
+    expect(input.data.findIndex((value, index) => result?.data[index] !== Math.max(value, 0))).toBe(-1);
   });
 });
 
