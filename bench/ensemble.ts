@@ -7,7 +7,7 @@ import { createPadim } from '../src/models/padim.js';
 import { loadTuning } from '../src/node/tuning.js';
 import { makeReport, type Row } from './report.js';
 import { flatImage, syntheticEnsemble, type SyntheticSetting } from './synthetic-ensemble.js';
-import { interleave, spread, type Spread } from './timing.js';
+import { interleave, scaled, spread, type Spread } from './timing.js';
 import { benchWeights } from './weights.js';
 
 interface Grid {
@@ -24,23 +24,39 @@ const grids: readonly Grid[] = [
   { name: '7x7', side: 7, step: 1 },
 ];
 
+/** How idle time is counted, for the reader of the figures. */
+const idleCounting = {
+  hardware:
+    'device time of the compute passes, by timestamps, against the wall time of the same work without timestamps ' +
+    '(which slow the host); copies between passes (parameters, pixels, results) count as idle',
+  software:
+    'share of the time from the start of the first pass to the end of the last one in which no compute pass ran, by ' +
+    'timestamps; copies between passes (parameters, pixels, results) count as idle; the host shares its cores with this ' +
+    'adapter, which slows the passes and does not show as idle',
+} as const;
+
+interface Figures {
+  readonly seconds: Spread;
+  readonly tiles: number;
+  readonly idle: number | undefined;
+}
+
 /**
  * Seconds an image for several grids at one tile size, with and without double buffering, and how long the device had
- * nothing to do. PaDiM on MobileNetV2, all stages of `predict` but the decoding of files.
+ * nothing to do. PaDiM on MobileNetV2, all stages of `predict` but the decoding of files. Parameters stream, one position
+ * at a time on the device; on hardware they are also measured resident. The summary gives the resident figures there.
  */
 export async function benchEnsemble(gpu: Gpu, options: BenchOptions): Promise<BenchReport> {
   const tile = options.tiny ? 64 : 256;
-  const images = options.tiny ? 2 : 16;
+  const hardware = gpu.profile.class === 'hardware';
   const weights = await benchWeights('mobilenet-v2', { random: options.tiny === true });
   const backbone = createBackbone('mobilenet-v2', weights);
   const tuning = await loadTuning(gpu);
   const rows: Row[] = [];
-  const found = new Map<string, { seconds: Spread; tiles: number; idle: number | undefined }>();
+  const found: Record<'streamed' | 'resident', Map<string, Figures>> = { streamed: new Map(), resident: new Map() };
   for (const grid of options.tiny ? grids.slice(0, 2) : grids) {
-    options.signal.throwIfAborted();
-    options.onNote(`${grid.name} …`);
     const stride = tile * grid.step;
-    const setting: SyntheticSetting = {
+    const setting = {
       model: createPadim(options.tiny ? { dimensions: 8 } : {}),
       backbone,
       image: tile + (grid.side - 1) * stride,
@@ -50,52 +66,81 @@ export async function benchEnsemble(gpu: Gpu, options: BenchOptions): Promise<Be
       tuning,
       kernels: options.kernel,
     };
-    const plain = await syntheticEnsemble(gpu, setting);
-    const tiles = plain.plan.grid.positions;
-    try {
-      const once = (count: number, waits: boolean) => (): Promise<number> => {
-        options.signal.throwIfAborted();
-        return predict(gpu, plain.ensemble, count, waits);
-      };
-      const samples = await interleave(
-        new Map([
-          ['double buffered', once(images, false)],
-          ['one after the other', once(images, true)],
-          ['a single image', once(1, false)],
-        ]),
-        { iterations: options.samples ?? (options.tiny ? 1 : 3), time: 0 },
-      );
-      const idle = await idleShare(gpu, setting, images);
-      for (const [buffering, milliseconds] of samples) {
-        const buffered = buffering === 'double buffered';
-        const count = buffering === 'a single image' ? 1 : images;
-        const seconds = spread(milliseconds.map((value) => value / 1000 / count));
-        rows.push({
-          grid: grid.name,
-          tiles,
-          image: setting.image,
-          stride,
-          buffering,
-          images: count,
-          secondsPerImage: seconds,
-          deviceIdleShare: buffered ? (idle ?? null) : null,
-        });
-        if (buffered) found.set(grid.name, { seconds, tiles, idle });
-      }
-    } finally {
-      plain.ensemble.destroy();
+    for (const parameters of hardware || options.tiny ? (['streamed', 'resident'] as const) : (['streamed'] as const)) {
+      options.signal.throwIfAborted();
+      options.onNote(`${grid.name}, parameters ${parameters} …`);
+      const resident = parameters === 'streamed' ? 'never' : 'always';
+      const { figures, rows: own } = await measureGrid(gpu, options, grid.name, { ...setting, resident });
+      rows.push(...own.map((row) => ({ grid: grid.name, parameters, ...row })));
+      found[parameters].set(grid.name, figures);
     }
   }
+  const shown = hardware ? 'resident' : 'streamed';
+  return makeReport(gpu, rows, {
+    ...summarize(found[shown]),
+    parameters: shown,
+    ...(hardware && { streamed: summarize(found.streamed) }),
+    idleCounting: idleCounting[hardware ? 'hardware' : 'software'],
+  });
+}
+
+/** The worst of the grids, so that no grid can hide behind another. */
+function summarize(found: ReadonlyMap<string, Figures>): { overheadRatio: number; deviceIdleShare: number | null } {
   const one = found.get('1x1')?.seconds.median ?? NaN;
   const ratios = [...found]
     .filter(([name]) => name !== '1x1')
     .map(([, { seconds, tiles }]) => seconds.median / tiles / one);
   const idles = [...found.values()].flatMap(({ idle }) => idle ?? []);
-  // The worst of the grids, so that no grid can hide behind another.
-  return makeReport(gpu, rows, {
-    overheadRatio: Math.max(...ratios),
-    deviceIdleShare: idles.length > 0 ? Math.max(...idles) : null,
+  return { overheadRatio: Math.max(...ratios), deviceIdleShare: idles.length > 0 ? Math.max(...idles) : null };
+}
+
+async function measureGrid(
+  gpu: Gpu,
+  options: BenchOptions,
+  name: string,
+  setting: SyntheticSetting,
+): Promise<{ figures: Figures; rows: Row[] }> {
+  const { ensemble, plan } = await syntheticEnsemble(gpu, setting);
+  const tiles = plan.grid.positions;
+  // As many as make an upload of parameters worth its while; few enough for a software adapter.
+  const images = options.tiny ? 2 : gpu.profile.class === 'hardware' || tiles < 16 ? 16 : 12;
+  const iterations = options.samples ?? (options.tiny || (gpu.profile.class !== 'hardware' && tiles >= 16) ? 1 : 3);
+  let samples: Map<string, number[]>;
+  try {
+    const once = (count: number, waits: boolean) => (): Promise<number> => {
+      options.signal.throwIfAborted();
+      return predict(gpu, ensemble, count, waits);
+    };
+    // The first has all to compile and, where parameters stay, to upload.
+    await once(1, false)();
+    samples = await interleave(
+      new Map([
+        ['double buffered', once(images, false)],
+        ['one after the other', once(images, true)],
+        ['a single image', once(1, false)],
+      ]),
+      { iterations, time: 0 },
+    );
+  } finally {
+    ensemble.destroy();
+  }
+  const buffered = samples.get('double buffered')?.map((value) => value / 1000) ?? [];
+  if (buffered.length === 0) throw new Error(`${name} was not measured`);
+  const seconds = spread(buffered);
+  const idle = await idleShare(gpu, setting, images, seconds.median);
+  const rows = [...samples].map(([buffering, milliseconds]): Row => {
+    const count = buffering === 'a single image' ? 1 : images;
+    return {
+      tiles,
+      image: setting.image,
+      stride: setting.stride,
+      buffering,
+      images: count,
+      secondsPerImage: spread(milliseconds.map((value) => value / 1000 / count)),
+      deviceIdleShare: buffering === 'double buffered' ? (idle ?? null) : null,
+    };
   });
+  return { figures: { seconds: scaled(seconds, 1 / images), tiles, idle }, rows };
 }
 
 /** Predicts a series of images; gives the milliseconds. With `waits` the host does nothing while a batch computes. */
@@ -122,21 +167,26 @@ async function predict(gpu: Gpu, ensemble: TiledEnsemble, images: number, waits:
   return performance.now() - started;
 }
 
-/**
- * Share of the time between the first and the last pass in which no pass ran, by the device's own timestamps. What is
- * copied between passes (uploads of parameters, results) counts as idle. Undefined where the adapter has no timestamps.
- */
-async function idleShare(gpu: Gpu, setting: SyntheticSetting, images: number): Promise<number | undefined> {
+/** See {@link idleCounting}; `seconds` is what the images took. Undefined where the adapter has no timestamps. */
+async function idleShare(
+  gpu: Gpu,
+  setting: SyntheticSetting,
+  images: number,
+  seconds: number,
+): Promise<number | undefined> {
   if (!gpu.profile.features.has('timestamp-query')) return undefined;
   const profiler = new Profiler(gpu, 'pass');
   const { ensemble } = await syntheticEnsemble(gpu, setting, profiler);
   try {
+    await predict(gpu, ensemble, 1, false);
     await profiler.finish();
-    const before = profiler.spans.length;
+    profiler.spans.length = 0;
     await predict(gpu, ensemble, images, false);
     await profiler.finish();
-    const ends = [...profiler.spans].filter(({ track }) => track === 'device');
-    return idleOf(ends.slice(ends.length - (profiler.spans.length - before)));
+    const passes = profiler.spans.filter(({ track }) => track === 'device');
+    if (gpu.profile.class !== 'hardware') return idleOf(passes);
+    const busy = passes.reduce((sum, { duration }) => sum + duration / 1e6, 0);
+    return Math.max(0, 1 - busy / seconds);
   } finally {
     ensemble.destroy();
   }

@@ -42,6 +42,8 @@ export async function benchMemory(gpu: Gpu, options: BenchOptions): Promise<Benc
     batch: 4,
     tuning,
     kernels: options.kernel,
+    // One position at a time: what the peak is promised for.
+    resident: 'never' as const,
   };
   const rows: Row[] = [];
   const peakBytes: Record<string, number> = {};

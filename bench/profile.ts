@@ -64,6 +64,7 @@ async function profileEnsemble(gpu: Gpu, options: BenchOptions, profiler: Profil
       batch: 4,
       tuning: await loadTuning(gpu),
       kernels: options.kernel,
+      resident: 'auto',
     },
     profiler,
   );

@@ -5,8 +5,9 @@ import type { Profiler } from '../src/engine/profiler.js';
 import { elementCount, type NamedTensors } from '../src/engine/tensor.js';
 import type { RunConfiguration } from '../src/ensemble/configuration.js';
 import { TiledEnsemble } from '../src/ensemble/ensemble.js';
-import { planEnsemble, type EnsemblePlan } from '../src/ensemble/planning.js';
-import { positionPart, Run, type RunStorage } from '../src/ensemble/run.js';
+import { planEnsemble, type EnsemblePlan, type Residency } from '../src/ensemble/planning.js';
+import { Run, type RunStorage } from '../src/ensemble/run.js';
+import type { EnsembleStatistics } from '../src/ensemble/statistics.js';
 import type { AnomalyModel } from '../src/models/anomaly-model.js';
 import type { Backbone } from '../src/models/backbones/backbone.js';
 
@@ -21,6 +22,7 @@ export interface SyntheticSetting {
   readonly batch: number;
   readonly tuning: VariantTable | undefined;
   readonly kernels: Readonly<Record<string, string>> | undefined;
+  readonly resident: Residency;
 }
 
 const square = (side: number): ImageSize => ({ height: side, width: side });
@@ -48,8 +50,9 @@ export function planSynthetic(gpu: Gpu, setting: SyntheticSetting): EnsemblePlan
 export const trainingImages = ['first', 'second'] as const;
 
 /**
- * An ensemble that was never fitted: a run in memory whose positions all have the same made-up parameters, one copy of
- * them. It predicts as any other, through the same code, and is there at once whatever the grid.
+ * An ensemble that was never fitted: its positions all have the same made-up parameters, one copy of them on the host, as
+ * if their files had been read and checked. It predicts as any other, through the same code, uploads what any other
+ * uploads, and is there at once whatever the grid.
  */
 export async function syntheticEnsemble(
   gpu: Gpu,
@@ -57,50 +60,46 @@ export async function syntheticEnsemble(
   profiler?: Profiler,
 ): Promise<{ ensemble: TiledEnsemble; plan: EnsemblePlan }> {
   const plan = planSynthetic(gpu, setting);
-  const { storage, entries } = sharingStorage();
-  const run = await Run.start(storage, configurationOf(setting, plan), gpu.profile.name);
-  await run.writeTensors(positionPart(0, 0), madeUpParameters(setting.model, plan));
-  const manifest = JSON.parse(new TextDecoder().decode(entries.get('run.json'))) as {
-    parts: Record<string, unknown>;
-    complete: boolean;
-  };
-  const one = manifest.parts[positionPart(0, 0)];
-  for (let position = 0; position < plan.grid.positions; position++) {
-    const { columns } = plan.grid;
-    manifest.parts[positionPart(Math.floor(position / columns), position % columns)] = one;
-  }
-  manifest.complete = true;
-  await storage.write('run.json', new TextEncoder().encode(JSON.stringify(manifest)));
+  const run = await Run.start(memoryStorage(), configurationOf(setting, plan), gpu.profile.name);
+  await run.writeJson('stats.json', madeUpStatistics);
+  const parameters = madeUpParameters(setting.model, plan);
+  run.readTensors = () => Promise.resolve(parameters);
   const ensemble = await TiledEnsemble.load({
     gpu,
-    run: await Run.open(storage),
+    run,
     model: setting.model,
     backbone: setting.backbone,
     kernels: setting.kernels,
     tuning: setting.tuning,
     profiler,
+    resident: setting.resident,
   });
-  await ensemble.fitStatistics([sample('validation')], flatReader, 'made up');
   return { ensemble, plan };
 }
 
-/** Storage in memory that keeps one file of parameters for all positions. */
-function sharingStorage(): { storage: RunStorage; entries: ReadonlyMap<string, Uint8Array> } {
-  const entries = new Map<string, Uint8Array>();
-  const place = (name: string): string => (name.startsWith('tiles/') ? 'tiles' : name);
+function memoryStorage(): RunStorage {
+  const files = new Map<string, Uint8Array>();
   return {
-    entries,
-    storage: {
-      location: 'memory',
-      read: (name) => Promise.resolve(entries.get(place(name))),
-      write: (name, bytes) => {
-        entries.set(place(name), bytes);
-        return Promise.resolve();
-      },
-      remove: () => Promise.resolve(),
+    location: 'memory',
+    read: (name) => Promise.resolve(files.get(name)),
+    write: (name, bytes) => {
+      files.set(name, bytes);
+      return Promise.resolve();
+    },
+    remove: (name) => {
+      files.delete(name);
+      return Promise.resolve();
     },
   };
 }
+
+/** Nothing is defective. */
+const highest = {
+  minimum: 0,
+  maximum: 2e6,
+  threshold: { value: 1e6, rule: 'given', good: 1, defective: 0 },
+} as const;
+const madeUpStatistics: EnsembleStatistics = { source: 'made up', maximum: highest, mean: highest, pixel: highest };
 
 function madeUpParameters(model: AnomalyModel, plan: EnsemblePlan): NamedTensors {
   return new Map(
@@ -136,7 +135,9 @@ function configurationOf(setting: SyntheticSetting, plan: EnsemblePlan): RunConf
 /** An image with something in it; what it shows does not matter for time and memory. */
 export function flatImage({ height, width }: ImageSize, seed = 0): RgbImage {
   const data = new Uint8Array(height * width * 3);
-  for (let i = 0; i < data.length; i++) data[i] = (i * 31 + seed * 17 + ((i >> 8) & 63)) & 255;
+  const period = 2 ** 16;
+  for (let i = 0; i < Math.min(period, data.length); i++) data[i] = (i * 31 + seed * 17 + ((i >> 8) & 63)) & 255;
+  for (let done = period; done < data.length; done *= 2) data.copyWithin(done, 0, Math.min(done, data.length - done));
   return { height, width, data };
 }
 

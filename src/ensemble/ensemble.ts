@@ -138,7 +138,7 @@ export class TiledEnsemble {
     });
     let smoother: SeamSmoother | undefined;
     try {
-      smoother = seams && (await SeamSmoother.create(gpu, seams, grid, smoothing));
+      smoother = seams && (await SeamSmoother.create(gpu, seams, grid, smoothing, options.profiler));
       const statistics = run.has('stats.json')
         ? parseStatistics(await run.readJson('stats.json'), `${run.storage.location}/stats.json`)
         : undefined;

@@ -60,6 +60,8 @@ const manifestSchema = v.object({
 /** `run.json`: what the run is and every part of it with size and digest. */
 export type RunManifest = v.InferOutput<typeof manifestSchema>;
 
+const partRemedy = 'restore it from a copy, or train again with the same command, which makes it anew';
+
 /** A run folder: its manifest and checked access to its parts. Parts are written first, the manifest last. */
 export class Run {
   /** Parts whose bytes this process has found right once; those that are read over and over are not hashed each time. */
@@ -166,20 +168,23 @@ export class Run {
     await this.#save();
   }
 
+  /** Leaves a part out of the run, which is no longer finished: it can be written anew. */
+  async forget(name: string): Promise<void> {
+    const parts = Object.fromEntries(Object.entries(this.manifest.parts).filter(([part]) => part !== name));
+    this.manifest = { ...this.manifest, parts, complete: false };
+    await this.#save();
+  }
+
   /** Reads a part and checks its size, and its digest the first time. */
   async readPart(name: string): Promise<Uint8Array> {
     const expected = this.manifest.parts[name];
     const where = `${this.storage.location}/${name}`;
     const bytes = expected && (await this.storage.read(name));
-    if (!bytes)
-      throw new TilesightError('input', `${where} is missing: restore it from a copy, or train into a new folder`);
+    if (!bytes) throw new TilesightError('input', `${where} is missing: ${partRemedy}`);
     const right =
       bytes.length === expected.bytes && (this.#checked.has(name) || (await sha256(bytes)) === expected.sha256);
     if (!right) {
-      throw new TilesightError(
-        'input',
-        `${where} is damaged (its digest differs from run.json): restore it from a copy, or train into a new folder`,
-      );
+      throw new TilesightError('input', `${where} is damaged (its digest differs from run.json): ${partRemedy}`);
     }
     this.#checked.add(name);
     return bytes;

@@ -2,6 +2,7 @@ import type { ScoreMap } from '../data/image.js';
 import type { Gpu } from '../engine/gpu.js';
 import { Graph, type Tensor } from '../engine/graph.js';
 import { compile, type Plan, type PlanOptions } from '../engine/plan.js';
+import type { Profiler } from '../engine/profiler.js';
 import { Program } from '../engine/program.js';
 import { elementCount } from '../engine/tensor.js';
 import { gaussianBlur, gaussianWeights } from '../kernels/gaussian-blur.js';
@@ -73,8 +74,14 @@ export class SeamSmoother {
     this.#block = new Float32Array(elementCount(seams.pieces.shape));
   }
 
-  static async create(gpu: Gpu, seams: SeamPlan, grid: TileGrid, smoothing: SeamSmoothing): Promise<SeamSmoother> {
-    return new SeamSmoother(await Program.create(gpu, seams.plan), seams, grid, smoothing);
+  static async create(
+    gpu: Gpu,
+    seams: SeamPlan,
+    grid: TileGrid,
+    smoothing: SeamSmoothing,
+    profiler?: Profiler,
+  ): Promise<SeamSmoother> {
+    return new SeamSmoother(await Program.create(gpu, seams.plan, { profiler }), seams, grid, smoothing);
   }
 
   /** Smooths a map of the grid's image size in place. One map at a time. */

@@ -1,4 +1,5 @@
 import type { ImageReader, Sample } from '../data/image.js';
+import { TilesightError } from '../engine/errors.js';
 import type { Gpu } from '../engine/gpu.js';
 import type { VariantTable } from '../engine/plan.js';
 import type { Profiler } from '../engine/profiler.js';
@@ -66,8 +67,10 @@ export interface TrainResult {
 export async function trainEnsemble(options: TrainOptions): Promise<TrainResult> {
   const { gpu, model, backbone, configuration, plan, signal } = options;
   const run = await Run.start(options.storage, configuration, gpu.profile.name);
+  const parts = fittedParts(plan.grid, configuration.shared).map(({ part }) => part);
+  await forgetDamaged(run, [...parts, 'stats.json'], options.onNote);
   const pool = new ParameterPool(gpu);
-  const missing = fittedParts(plan.grid, configuration.shared).filter(({ part }) => !run.has(part));
+  const missing = parts.filter((part) => !run.has(part));
   const seconds = { decode: 0, train: 0 };
   let report: FitReport = { losses: new Map(), notes: [], fitted: 0, resumed: plan.grid.positions };
   let alignment: Alignment | undefined;
@@ -135,6 +138,24 @@ export async function trainEnsemble(options: TrainOptions): Promise<TrainResult>
   }
   await run.finish();
   return { ensemble, report, alignment, seconds };
+}
+
+/** Leaves parts out that an earlier call wrote and that are no longer right, so that they are made again. */
+async function forgetDamaged(
+  run: Run,
+  parts: readonly string[],
+  onNote: ((line: string) => void) | undefined,
+): Promise<void> {
+  for (const part of parts) {
+    if (!run.has(part)) continue;
+    try {
+      await run.readPart(part);
+    } catch (error) {
+      if (!(error instanceof TilesightError)) throw error;
+      onNote?.(`${run.storage.location}/${part} is missing or damaged: it is made again`);
+      await run.forget(part);
+    }
+  }
 }
 
 /** How well the good images lie on top of each other, from the first of them. */

@@ -43,7 +43,8 @@ describe('bench', () => {
     expect(report.summary).toMatchObject({ knnOverGemm: null, coresetShareOfRoof: null, directConvShareOfRoof: null });
     const rows = report.rows.filter((row) => 'kernel' in row) as Record<string, unknown>[];
     expect(rows.length).toBeGreaterThan(1);
-    expect(rows.filter((row) => row['chosen'])).toHaveLength(1);
+    const shapes = new Set(rows.map((row) => row['shape']));
+    expect(rows.filter((row) => row['chosen'])).toHaveLength(shapes.size);
     for (const row of rows) {
       expect(row['gflops']).toBeGreaterThan(0);
       if (!String(row['variant']).includes('f16')) expect(row['shareOfBound']).toBeLessThanOrEqual(1);
@@ -56,7 +57,19 @@ describe('bench', () => {
       expectReport(report);
       const variants = report.rows.map((row) => String((row as Record<string, unknown>)['variant']));
       expect(variants.some((variant) => variant.startsWith('brute force'))).toBe(true);
+      for (const row of report.rows as Record<string, unknown>[]) {
+        if ('kernel' in row && !String(row['variant']).startsWith('brute force')) {
+          expect(row['shareOfBound']).toBeLessThanOrEqual(1);
+        }
+      }
     }
+  });
+
+  it('kernels: the picks of the k-centre are those of f64', async () => {
+    const report = await run('kernels', { only: 'k-centre' });
+    const [row] = report.rows.filter((each) => 'kernel' in each) as Record<string, unknown>[];
+    expect(row?.['error']).toBe(0);
+    expect((report.summary as Record<string, unknown>)['coresetShareOfRoof']).toBeGreaterThan(0);
   });
 
   it('kernels --tune: a winner for each choice', async () => {
@@ -83,8 +96,12 @@ describe('bench', () => {
     expect(trace.traceEvents.map((event) => event.name)).toContain('upload');
     rmSync(folder, { recursive: true });
     expectReport(report);
-    expect(Object.keys(report.summary)).toEqual(['overheadRatio', 'deviceIdleShare']);
-    expect(report.rows).toHaveLength(6);
+    expect(report.summary).toMatchObject({
+      overheadRatio: expect.any(Number) as number,
+      parameters: expect.stringMatching(/streamed|resident/) as string,
+      idleCounting: expect.stringContaining('timestamps') as string,
+    });
+    expect(report.rows).toHaveLength(12);
   });
 
   it('ensemble --training: a step of a model and of a stack of convolutions', async () => {

@@ -140,6 +140,110 @@ describe('tiled ensemble', () => {
     resident.destroy();
   });
 
+  it('fills its batches where parameters stream, and uploads a position once for all images', async () => {
+    const storage = memoryStorage();
+    const { ensemble } = await trainTiny(gpu, storage, fourTiles);
+    expect(ensemble.residentPositions).toBe(1);
+    const { predictor } = ensemble;
+    const sizes: number[] = [];
+    let uploads = 0;
+    const submit = predictor.submit.bind(predictor);
+    predictor.submit = (slot, pixels, positions, source) => {
+      sizes.push(positions.length);
+      return submit(slot, pixels, positions, source);
+    };
+    const replace = predictor.replace.bind(predictor);
+    predictor.replace = (...given) => {
+      uploads += 1;
+      return replace(...given);
+    };
+    const inputs = Array.from({ length: 7 }, (_, index) => ({
+      name: String(index),
+      read: () => Promise.resolve(drawImage(`good:${index}`)),
+    }));
+    let count = 0;
+    for await (const { index } of ensemble.predictMany(inputs)) expect(index).toBe(count++);
+    // 28 tiles in batches of 3.
+    expect(sizes).toEqual([...Array<number>(9).fill(3), 1]);
+    expect(uploads).toBeLessThanOrEqual(4);
+    ensemble.destroy();
+  });
+
+  it('keeps what fits a budget on the device, and refuses all positions where they do not fit', async () => {
+    const storage = memoryStorage();
+    const { ensemble } = await trainTiny(gpu, storage, fourTiles);
+    const { positionBytes } = ensemble.predictor.plan;
+    const { plannedBytes } = ensemble;
+    const image = drawImage('blob:7');
+    const wanted = await ensemble.predict(image);
+    ensemble.destroy();
+    const load = async (budgetBytes: number, resident: 'auto' | 'always' | 'never'): Promise<TiledEnsemble> =>
+      TiledEnsemble.load({
+        gpu,
+        run: await Run.open(storage),
+        model: tinyModel(),
+        backbone: tinyBackbone(),
+        budgetBytes,
+        resident,
+      });
+    for (const [budgetBytes, resident, positions] of [
+      [Infinity, 'auto', 4],
+      [Infinity, 'never', 1],
+      [plannedBytes + 2 * positionBytes, 'auto', 3],
+      [plannedBytes, 'auto', 1],
+    ] as const) {
+      const loaded = await load(budgetBytes, resident);
+      expect(loaded.residentPositions).toBe(positions);
+      expect(loaded.plannedBytes).toBe(plannedBytes + (positions - 1) * positionBytes);
+      let uploads = 0;
+      const replace = loaded.predictor.replace.bind(loaded.predictor);
+      loaded.predictor.replace = (...given) => {
+        uploads += 1;
+        return replace(...given);
+      };
+      expect((await loaded.predict(image)).rawMap.data).toEqual(wanted.rawMap.data);
+      expect(uploads).toBe(4);
+      await loaded.predict(image);
+      // All but one place keep what they hold.
+      expect(uploads - 4).toBeLessThanOrEqual(positions === 4 ? 0 : 4 - (positions - 1));
+      loaded.destroy();
+    }
+    await expect(load(plannedBytes + positionBytes, 'always')).rejects.toThrow(
+      /all 4 positions on the device need .*, the budget is .*: give more memory/,
+    );
+  });
+
+  it('gives all results before an image that cannot be read, and none late where the source waits', async () => {
+    const { ensemble } = await trainTiny(gpu, memoryStorage(), fourTiles);
+    const inputs = Array.from({ length: 6 }, (_, index) => ({
+      name: String(index),
+      read: () => (index === 4 ? Promise.reject(new Error('it vanished')) : Promise.resolve(drawImage('good:500'))),
+    }));
+    const seen: number[] = [];
+    const all = async (): Promise<void> => {
+      for await (const { index } of ensemble.predictMany(inputs)) seen.push(index);
+    };
+    await expect(all()).rejects.toThrow('it vanished');
+    expect(seen).toEqual([0, 1, 2, 3]);
+
+    // The source gives its second image only after the first one's result.
+    let release: () => void = () => undefined;
+    const taken = new Promise<void>((resolve) => (release = resolve));
+    async function* slow(): AsyncGenerator<(typeof inputs)[number]> {
+      const [first, second] = inputs;
+      if (first) yield first;
+      await taken;
+      if (second) yield second;
+    }
+    const names: string[] = [];
+    for await (const { name } of ensemble.predictMany(slow())) {
+      names.push(name);
+      release();
+    }
+    expect(names).toEqual(['0', '1']);
+    ensemble.destroy();
+  });
+
   it('takes the device memory of one tile, whatever the grid, exactly as planned', async () => {
     const peaks: number[] = [];
     for (const configuration of [fourTiles, overlapping]) {

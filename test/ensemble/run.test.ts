@@ -46,7 +46,7 @@ describe('run folder', () => {
   it('is refused with a flipped byte, a missing part or a cut file, in a line that says what to do', async () => {
     const flip = (at: number) => (bytes: Uint8Array) => bytes.fill((bytes[at] ?? 0) ^ 1, at, at + 1);
     await expect(load(changed('tiles/0-0.safetensors', flip(500)))).rejects.toThrow(
-      /memory\/tiles\/0-0.safetensors is damaged .* restore it from a copy, or train into a new folder/,
+      /memory\/tiles\/0-0.safetensors is damaged .* restore it from a copy, or train again/,
     );
     await expect(load(changed('stats.json', flip(30)))).rejects.toThrow(/stats.json is damaged/);
     await expect(load(changed('tiles/0-0.safetensors', () => undefined))).rejects.toThrow(/is missing: restore it/);
@@ -68,6 +68,22 @@ describe('run folder', () => {
         ),
       ),
     ).rejects.toThrow(/format version 9, this Tilesight reads 1/);
+  });
+
+  it('makes parts anew that are missing or damaged when it is trained again: the same bytes', async () => {
+    const damaged = memoryStorage();
+    for (const [name, bytes] of finished.files) damaged.files.set(name, bytes.slice());
+    const part = damaged.files.get('tiles/0-0.safetensors');
+    part?.fill(7, part.length - 8);
+    damaged.files.delete('tiles/1-0.safetensors');
+    damaged.files.get('stats.json')?.fill(32, 20, 30);
+    const notes: string[] = [];
+    const { ensemble, report } = await trainTiny(gpu, damaged, configuration, { onNote: (line) => notes.push(line) });
+    ensemble.destroy();
+    expect(report).toMatchObject({ fitted: 2, resumed: 0 });
+    expect(notes.filter((line) => line.endsWith('is missing or damaged: it is made again'))).toHaveLength(3);
+    expect([...damaged.files.keys()].sort()).toEqual([...finished.files.keys()].sort());
+    for (const [name, bytes] of finished.files) expect(damaged.files.get(name), name).toEqual(bytes);
   });
 
   it('refuses to go on with other settings, and names the first', async () => {
