@@ -21,26 +21,35 @@ import { interleave, spread, type Spread } from './timing.js';
 import { benchWeights } from './weights.js';
 
 /**
- * Training steps: of each model that is trained by gradients, as images a second and share of the multiply-add roof; and
- * of a stack of convolutions, with `--peers` beside TensorFlow.js on the same adapter, turn by turn.
+ * Training steps: of each model that is trained by gradients, as images a second and share of the multiply-add roof,
+ * with tiles of 128 pixels and on hardware also of 256; and of a stack of convolutions, with `--peers` beside
+ * TensorFlow.js on the same adapter, turn by turn.
  */
 export async function benchTraining(gpu: Gpu, options: BenchOptions): Promise<BenchReport> {
   if (options.peers) installPeers(options.onNote);
   const samples = options.samples ?? (options.tiny ? 2 : 7);
   const roofs = await measureRoofs(gpu, { iterations: samples, time: 0 }, 2 ** 16);
   const rows: Row[] = [];
-  const shareOfRoof: Record<string, number> = {};
+  const hardware = gpu.profile.class === 'hardware';
+  // The paper's batch where a device has the memory and the speed for it.
+  const sizes = options.tiny ? [32] : hardware ? [128, 256] : [128];
+  const batch = options.tiny ? 1 : hardware ? 32 : 4;
+  const shareOfRoof: Record<string, Record<string, number>> = {};
   const trained = modelDefinitions.filter((definition) => definition.options.some(({ name }) => name === 'steps'));
   for (const definition of options.tiny ? trained.slice(0, 1) : trained) {
-    options.signal.throwIfAborted();
-    options.onNote(`${definition.name} …`);
-    const row = await measureModel(gpu, definition, options, samples, roofs);
-    rows.push(row);
-    shareOfRoof[definition.name] = row.shareOfFma;
+    const shares: Record<string, number> = {};
+    for (const side of sizes) {
+      options.signal.throwIfAborted();
+      options.onNote(`${definition.name} at ${side} …`);
+      const row = await measureModel(gpu, definition, { side, batch }, options, samples, roofs);
+      rows.push(row);
+      shares[side] = row.shareOfFma;
+    }
+    shareOfRoof[definition.name] = shares;
   }
   const stack: StackJob = options.tiny
     ? { stack: true, batch: 1, size: 8, channels: 8, depth: 2 }
-    : { stack: true, batch: 4, size: 32, channels: 128, depth: 4 };
+    : { stack: true, batch: hardware ? 32 : 4, size: hardware ? 64 : 32, channels: 128, depth: 4 };
   const stacks = await measureStack(stack, options, samples, roofs);
   rows.push(...stacks);
   const median = (name: EngineName): number | undefined =>
@@ -56,14 +65,13 @@ export async function benchTraining(gpu: Gpu, options: BenchOptions): Promise<Be
 async function measureModel(
   gpu: Gpu,
   definition: ModelDefinition,
+  { side, batch }: { readonly side: number; readonly batch: number },
   options: BenchOptions,
   samples: number,
   roofs: Roofs,
 ): Promise<Row & { shareOfFma: number }> {
   const warmUp = 2;
   const model = definition.create(completeOptions(definition, { steps: samples + warmUp + 1, 'checkpoint-steps': 0 }));
-  const side = options.tiny ? 32 : 128;
-  const batch = options.tiny ? 1 : 4;
   const weights = await benchWeights('resnet18', { file: options.weights, random: options.tiny === true });
   const tuning = await loadTuning(gpu);
   const setting: ModelSetting = {

@@ -15,6 +15,12 @@ export interface Variable extends Array64 {
 export class Tape {
   readonly #back: (() => void)[] = [];
 
+  /**
+   * @param store what a number becomes when it is kept; `Math.fround` shows how far the least rounding that f32 can have
+   *   (of every stored value and gradient, with exact arithmetic between) moves a result.
+   */
+  constructor(private readonly store: (value: number) => number = (value) => value) {}
+
   /** A leaf. */
   variable({ shape, data }: { readonly shape: Shape; readonly data: ArrayLike<number> }): Variable {
     return { shape, data: Float64Array.from(data), gradient: new Float64Array(elementCount(shape)) };
@@ -27,8 +33,11 @@ export class Tape {
   }
 
   #node(value: Array64, back: (made: Variable) => void): Variable {
-    const made = this.variable(value);
-    this.#back.push(() => back(made));
+    const made = this.variable({ shape: value.shape, data: value.data.map(this.store) });
+    this.#back.push(() => {
+      made.gradient.forEach((gradient, index) => (made.gradient[index] = this.store(gradient)));
+      back(made);
+    });
     return made;
   }
 

@@ -95,8 +95,8 @@ export function fastflowLoss64(
   steps: number,
   order: (layer: string, step: number) => readonly number[],
   kernel: (step: number) => number,
+  tape = new Tape(),
 ): ReferenceLoss {
-  const tape = new Tape();
   const parameters = new Parameters(tape, tensors);
   let loss: Variable | undefined;
   features.forEach((feature, index) => {
@@ -181,8 +181,8 @@ export function stfpmLoss64(
   tensors: NamedTensors,
   features: readonly HostTensor[],
   { bottleneck, blocks }: ReferenceFamily,
+  tape = new Tape(),
 ): ReferenceLoss {
-  const tape = new Tape();
   const p = new Parameters(tape, tensors);
   const block = bottleneck ? bottleneckBlock : basicBlock;
   const [image, ...teacher] = features.map((feature) => tape.variable(feature));
@@ -208,8 +208,8 @@ export function reverseDistillationLoss64(
   features: readonly HostTensor[],
   { bottleneck, blocks }: ReferenceFamily,
   kind: 'pixel' | 'image',
+  tape = new Tape(),
 ): ReferenceLoss {
-  const tape = new Tape();
   const p = new Parameters(tape, tensors);
   const block = bottleneck ? bottleneckBlock : basicBlock;
   const teacher = features.map((feature) => tape.variable(feature));
