@@ -5,10 +5,14 @@ import type { EnsembleOptions } from '../node/setup.js';
 import { defaultTraining } from '../node/training.js';
 import { numberBetween, parseKernels, parseMemory, parseSize, wholeNumber } from './values.js';
 
+/** Of the option that `expandConfig` takes out of the words before commander sees them. */
+export const configHelp = 'YAML file with the same option names; the command line wins';
+
 /** Adds what fixes an ensemble's plan. */
 export function addEnsembleOptions(command: Command): Command {
   const names = modelDefinitions.map((definition) => definition.name);
   command
+    .optionsGroup('Ensemble:')
     .addOption(new Option('--model <name>', 'anomaly model').choices(names).default(defaultTraining.model))
     .option(
       '--backbone <name>',
@@ -29,12 +33,15 @@ export function addEnsembleOptions(command: Command): Command {
     .option('--batch <n>', 'tiles computed at once (default: at most 4, by --memory)', wholeNumber(1))
     .option('--seed <n>', 'seed: same seed, adapter and version, same bytes', wholeNumber(0), defaultTraining.seed)
     .option('--memory <bytes>', 'device memory that may be used, as 512MiB', parseMemory)
+    .option('--config <file>', configHelp)
     .option('--shared', 'one model for all tile positions: for textures and parts without a fixed pose')
     .option('--kernel <op=variant>', 'force a kernel variant, as conv2d=winograd4 (repeatable)', parseKernels);
+  command.optionsGroup('All models that train in steps:');
   for (const { name, help } of shorthands) {
     command.addOption(new Option(`--${name} <n>`, `${help}; short for the chosen model's own option`));
   }
   for (const definition of modelDefinitions) {
+    command.optionsGroup(`Model ${definition.name}:`);
     for (const option of definition.options) {
       const value = option.choices ? option.choices.join('|') : typeof option.default === 'number' ? 'n' : 'value';
       command.addOption(
@@ -51,6 +58,7 @@ export function addEnsembleOptions(command: Command): Command {
 /** Adds the stages after the models. */
 export function addStageOptions(command: Command): Command {
   return command
+    .optionsGroup('From tile maps to a decision:')
     .addOption(
       new Option('--window <kind>', 'weights of overlapping tiles')
         .choices(['mean', 'smooth'])
@@ -114,6 +122,7 @@ export function addStageOptions(command: Command): Command {
 /** Adds what names the images. */
 export function addDataOptions(command: Command): Command {
   return command
+    .optionsGroup('Images:')
     .option('--data <dir>', 'data set: MVTec AD, MVTec AD 2, VisA, or a folder of good photographs')
     .option('--category <name>', 'which category of a data set that holds several')
     .option('--normal <dir>', 'folder of good photographs, in place of --data')
@@ -161,6 +170,7 @@ export function ownModelOptions(options: EnsembleOptions): Record<string, unknow
 /** Adds what a command needs that uses a finished run. */
 export function addRunOptions(command: Command): Command {
   return command
+    .optionsGroup('Run:')
     .requiredOption('--run <dir>', 'run folder, the --out of a train command')
     .option('--weights <file>', "the backbone's weights (default: where they were at training, else the cache)")
     .option('--memory <bytes>', 'device memory that may be used: what fits stays on the device', parseMemory)
@@ -174,6 +184,7 @@ export function addRunOptions(command: Command): Command {
     )
     .option('--image-threshold <score>', "replaces the run's image threshold (raw score), without training", Number)
     .option('--pixel-threshold <score>', "replaces the run's pixel threshold (raw score), without training", Number)
+    .option('--config <file>', configHelp)
     .option('--kernel <op=variant>', 'force a kernel variant (repeatable)', parseKernels)
     .option('--profile', 'print where the time goes and write a trace');
 }
