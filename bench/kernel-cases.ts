@@ -5,8 +5,9 @@ import type { HostTensor, Shape } from '../src/engine/tensor.js';
 import { elementCount } from '../src/engine/tensor.js';
 import { conv2d } from '../src/kernels/conv2d/conv2d.js';
 import { conv2dShape, type Conv2dOptions } from '../src/kernels/conv2d/shape.js';
+import { declareKCentre, kCentreSteps } from '../src/kernels/coreset/k-centre.js';
 import { lowerDistances } from '../src/kernels/coreset/lower.js';
-import { declareRows, rowGroup } from '../src/kernels/coreset/rows.js';
+import { declareRows, rowGroup, type RowSet } from '../src/kernels/coreset/rows.js';
 import { add, relu } from '../src/kernels/elementwise.js';
 import { gaussianBlur } from '../src/kernels/gaussian-blur.js';
 import { mahalanobis } from '../src/kernels/mahalanobis/mahalanobis.js';
@@ -19,6 +20,7 @@ import { pool2d, type Pool2dOptions } from '../src/kernels/pool2d.js';
 import { resize2d } from '../src/kernels/resize2d.js';
 import { referenceConv2d } from '../test/reference/conv2d.js';
 import { gaussianBlurReference } from '../test/reference/gaussian-blur.js';
+import { kCentreReference } from '../test/reference/k-centre.js';
 import { referenceMatmul } from '../test/reference/matmul.js';
 import { nearestReference } from '../test/reference/nearest.js';
 import { absolute, array64, bounded, build64, image64, pixel } from '../test/reference/array64.js';
@@ -39,7 +41,12 @@ export interface KernelCase {
   readonly bytes: number;
   /** Which roof bounds it on most adapters, for the summary. */
   readonly bound: 'arithmetic' | 'memory';
+  /** Outputs, or parameters that are updated. */
   readonly outputs: readonly Tensor[];
+  /** How often one run does it: times are of one. */
+  readonly repeats?: number;
+  /** Shape of the matrix product of the same sizes, which a search is compared with. */
+  readonly sameSizes?: string;
   /** f64 values of the first elements of the first output, with the bounds of 32-bit sums. */
   readonly reference?: () => Reference;
   readonly prepare?: (program: Program) => Promise<void>;
@@ -114,7 +121,12 @@ function product(rows: number, inner: number, columns: number): KernelCase {
     bytes: bytesOf(a.host.shape, b.host.shape, output.shape),
     bound: 'arithmetic',
     outputs: [output],
-    ...(rows * inner * columns < 2 ** 30 && { reference: () => referenceMatmul(shape, a.host, b.host) }),
+    // The first rows, which say as much as all.
+    reference: () => {
+      const few = Math.min(rows, 32);
+      const some = { shape: [few, inner], data: a.host.data.subarray(0, few * inner) };
+      return referenceMatmul({ ...shape, rows: few }, some, b.host);
+    },
   };
 }
 
@@ -127,6 +139,7 @@ function neighbours(queries: number, rows: number, elements: number): KernelCase
   return {
     kernel: 'k-NN',
     shape: `${queries} of ${rows}×${elements}`,
+    sameSizes: `${queries}×${elements}×${rows}`,
     operator: 'nearest',
     graph,
     flops: 2 * queries * rows * elements,
@@ -150,14 +163,42 @@ async function fill(program: Program, tensor: Tensor, data: Float32Array): Promi
   await program.pool.write(tensor.name, { shape: tensor.shape, data });
 }
 
+/** Rows of points as the coreset's kernels store them (see `project.wgsl`), from the start of their memory. */
+function unblocked(blocks: Float32Array, rows: number, elements: number): Float32Array {
+  return Float32Array.from({ length: rows * elements }, (_, index) => {
+    const [row, k] = [Math.floor(index / elements), index % elements];
+    const block = Math.floor(row / 64) * 64 * elements;
+    return blocks[block + ((k >> 2) * 64 + (row % 64)) * 4 + (k & 3)] ?? 0;
+  });
+}
+
+/** Random points: their tensors, and what fills them. */
+function randomPoints(
+  graph: Graph,
+  gpu: Gpu,
+  rows: number,
+  elements: number,
+): { points: RowSet; contents: readonly Float32Array[]; fillPoints: (program: Program) => Promise<void> } {
+  const points = declareRows(graph, 'points', rows, elements, gpu.profile, 'coreset');
+  const contents = points.tensors.map((tensor, index) => randomNumbers(elementCount(tensor.shape), 100 + index));
+  return {
+    points,
+    contents,
+    fillPoints: async (program) => {
+      for (const [index, tensor] of points.tensors.entries()) {
+        await fill(program, tensor, contents[index] ?? new Float32Array());
+      }
+    },
+  };
+}
+
 function coreset(gpu: Gpu, rows: number, elements: number, centres: number): KernelCase {
   const { graph, parameter } = builder('coreset');
-  const points = declareRows(graph, 'points', rows, elements, gpu.profile, 'coreset');
+  const { points, contents, fillPoints } = randomPoints(graph, gpu, rows, elements);
   const centre = parameter('centres', [centres, elements]);
   const minimum = graph.parameter('minimum', [Math.ceil(rows / rowGroup) * rowGroup]);
   const count = graph.parameter('count', [1], { dtype: 'u32' });
   lowerDistances(graph, points, centre.tensor, count, minimum);
-  const contents = points.tensors.map((tensor, index) => randomNumbers(elementCount(tensor.shape), 100 + index));
   return {
     kernel: 'coreset distances',
     shape: `${rows}×${elements} to ${centres}`,
@@ -166,13 +207,63 @@ function coreset(gpu: Gpu, rows: number, elements: number, centres: number): Ker
     flops: 3 * rows * elements * centres,
     bytes: bytesOf([rows, elements], [centres, elements], [rows], [rows]),
     bound: 'arithmetic',
-    outputs: [],
+    outputs: [minimum],
+    reference: () => {
+      const some = Math.min(64, rows);
+      const near = unblocked(contents[0] ?? new Float32Array(), some, elements);
+      const values = Float64Array.from({ length: some }, (_, row) => {
+        const { squares, order } = nearestReference(
+          near.subarray(row * elements, (row + 1) * elements),
+          centre.host.data,
+          elements,
+        );
+        return squares[order[0] ?? 0] ?? 0;
+      });
+      return { values, bounds: values.map((value) => 2 * elements * 2 ** -24 * value) };
+    },
     prepare: async (program) => {
-      for (const [index, tensor] of points.tensors.entries()) {
-        await fill(program, tensor, contents[index] ?? new Float32Array());
-      }
+      await fillPoints(program);
       await fill(program, count, Float32Array.of(centres));
       await fill(program, minimum, new Float32Array(elementCount(minimum.shape)).fill(3e38));
+    },
+  };
+}
+
+/** The greedy k-centre over all points: a pick reads them once. */
+function kCentrePicks(gpu: Gpu, rows: number, elements: number, picks: number): KernelCase {
+  const { graph } = builder('k-centre');
+  const { points, contents, fillPoints } = randomPoints(graph, gpu, rows, elements);
+  if (points.tensors.length > 1) throw new Error('the reference looks at one tensor of points');
+  const state = declareKCentre(graph, 'k-centre', points, picks, gpu.profile, 'coreset');
+  kCentreSteps(graph, points, state, picks);
+  return {
+    kernel: 'k-centre pick',
+    shape: `of ${rows}×${elements}`,
+    operator: undefined,
+    graph,
+    repeats: picks,
+    flops: 3 * rows * elements,
+    bytes: bytesOf([rows, elements], [rows], [rows]),
+    bound: 'memory',
+    outputs: [state.picks],
+    // From the first run, which begins with point 0; as far as a pick leads the second-best by more than rounding.
+    reference: () => {
+      const { picks: exact, leads } = kCentreReference(
+        unblocked(contents[0] ?? new Float32Array(), rows, elements),
+        elements,
+        picks,
+        0,
+      );
+      const doubtful = leads.findIndex((lead) => lead < elements * 2 ** -22);
+      const sure = exact.slice(0, doubtful < 0 ? picks : doubtful);
+      return { values: Float64Array.from(sure), bounds: new Float64Array(sure.length) };
+    },
+    prepare: async (program) => {
+      await fillPoints(program);
+      const distances = new Float32Array(elementCount(state.minimum.shape)).fill(1e38);
+      distances[0] = 3e38;
+      await fill(program, state.minimum, distances);
+      await fill(program, state.start, Float32Array.of(0, 0, 0, picks, 0, 0, 0, 0));
     },
   };
 }
@@ -413,8 +504,10 @@ export function kernelCases(gpu: Gpu, tiny: boolean): (() => KernelCase)[] {
       () => convolution('conv 3×3 s1', 8, 8, 8, 3),
       () => convolution('conv 3×3 s1 depthwise', 8, 8, 8, 3, { groups: 8 }),
       () => product(16, 32, 24),
+      () => product(8, 16, 64),
       () => neighbours(8, 64, 16),
       () => coreset(gpu, 256, 16, 8),
+      () => kCentrePicks(gpu, 256, 16, 4),
       () => gaussians(1, 16, 8),
       () => moments(2, 16, 8),
       () => blur(32, 4),
@@ -440,9 +533,12 @@ export function kernelCases(gpu: Gpu, tiny: boolean): (() => KernelCase)[] {
     () => convolution('conv 3×3 s2 depthwise', 64, 144, 144, 3, { groups: 144, stride: 2 }),
     () => product(512, 1024, 576),
     ...(gpu.profile.class === 'hardware' ? largeCases() : []),
+    () => product(784, 384, 2048),
     () => neighbours(784, 2048, 384),
+    () => product(784, 1536, 2048),
     () => neighbours(784, 2048, 1536),
     () => coreset(gpu, 16_384, 128, 256),
+    () => kCentrePicks(gpu, 163_840, 128, 16),
     () => gaussians(1, 4096, 100),
     () => gaussians(8, 4096, 100),
     () => moments(8, 4096, 100),

@@ -10,7 +10,7 @@ export interface MeasuredProgram {
   readonly milliseconds: Spread;
   /** From the plan to the end of its first run: pipelines, the driver's compiler, memory. */
   readonly coldMilliseconds: number;
-  /** Outputs of the first run, where they were asked for. */
+  /** Outputs and parameters after the first run, as far as they were asked for. */
   readonly outputs: readonly Float32Array[];
 }
 
@@ -43,7 +43,10 @@ export async function measureProgram(
     const outputs: Float32Array[] = [];
     await gpu.idle(plan.name);
     const coldMilliseconds = performance.now() - started;
-    for (const tensor of options.read ?? []) outputs.push(await program.read(0, tensor));
+    for (const tensor of options.read ?? []) {
+      const updated = tensor.kind === 'parameter';
+      outputs.push(updated ? (await program.pool.read(tensor.name)).data : await program.read(0, tensor));
+    }
     const stopwatch = deviceStopwatch(gpu);
     try {
       const runs = async (count: number): Promise<number> => {

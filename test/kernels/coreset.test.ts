@@ -156,11 +156,9 @@ describe('greedy k-centre', () => {
             // The first pick is the one point that is farther than all others.
             const distances = new Float32Array(state.minimum.shape[0] ?? 0).fill(1e30);
             distances[3] = unmeasured;
-            const head = new Float32Array((state.records[0].shape[0] ?? 0) * (elements / 4 + 2) * 4);
-            head[3] = wanted;
             return [
               [state.minimum, distances],
-              [state.records[0], head],
+              [state.start, Float32Array.of(0, 0, 0, wanted, 0, 0, 0, 0)],
             ];
           },
           'k-centre picks',

@@ -8,9 +8,10 @@ export interface KCentreState {
   /** `[rows]`: squared distance of each point to the nearest centre, −1 for centres and for rows to leave out. */
   readonly minimum: Tensor;
   /**
-   * Two sets of records `[records, vectors + 2, 4]` u32; see the kernel. Steps read one and write the other in turn. The
-   * host puts `(0, 0, 0, picks wanted, least distance of a pick as f32, 0, 0, 0)` into the first before a series.
+   * `[2, 4]` u32, what a series begins with, from the host: 0, 0, 0, picks wanted; least distance of a pick as f32, 0, 0, 0.
    */
+  readonly start: Tensor;
+  /** Two sets of records `[records, vectors + 2, 4]` u32; see the kernel. Steps read one and write the other in turn. */
   readonly records: readonly [Tensor, Tensor];
   /** `[wanted]` u32: the centres in the order in which they were taken; the others stay as they were. */
   readonly picks: Tensor;
@@ -51,6 +52,7 @@ export function declareKCentre(
   const record = (which: string): Tensor => graph.parameter(`${name} records ${which}`, shape, { owner, dtype: 'u32' });
   return {
     minimum: graph.parameter(`${name} minimum`, [Math.ceil(points.rows / rowGroup) * rowGroup], { owner }),
+    start: graph.parameter(`${name} start`, [2, 4], { owner, dtype: 'u32' }),
     records: [record('a'), record('b')],
     picks: graph.parameter(`${name} picks`, [wanted], { owner, dtype: 'u32' }),
   };
@@ -64,9 +66,9 @@ interface StepAttributes {
 const kCentreOperator: Operator<StepAttributes> = {
   name: 'k-centre',
   lower(node, lowering) {
-    const [minimum, a, b, picks] = node.inputs;
+    const [minimum, begin, a, b, picks] = node.inputs;
     const { points, steps } = node.attributes;
-    if (!minimum || !a || !b || !picks) throw new Error('k-centre wants its state');
+    if (!minimum || !begin || !a || !b || !picks) throw new Error('k-centre wants its state');
     const cut = shares(points, lowering.adapter);
     const groups = cut.reduce((sum, share) => sum + share.workgroups, 0);
     for (let step = -1; step < steps; step++) {
@@ -80,7 +82,7 @@ const kCentreOperator: Operator<StepAttributes> = {
           bindings: [
             rangeView(points, share),
             { tensor: minimum, offsetBytes: share.first * 4, sizeBytes: bytes },
-            before,
+            start ? begin : before,
             after,
             picks,
           ],
@@ -107,7 +109,7 @@ const kCentreOperator: Operator<StepAttributes> = {
  * @param points in the layout that {@link project} writes.
  */
 export function kCentreSteps(graph: Graph, points: RowSet, state: KCentreState, steps: number): void {
-  const { minimum, records, picks } = state;
-  const [a, b] = records;
-  graph.add(kCentreOperator, [minimum, a, b, picks, ...points.tensors], { points, steps }, [], [minimum, a, b, picks]);
+  const { minimum, start, records, picks } = state;
+  const updates = [minimum, ...records, picks];
+  graph.add(kCentreOperator, [minimum, start, ...records, picks, ...points.tensors], { points, steps }, [], updates);
 }

@@ -10,7 +10,7 @@
 // wins, so the result does not depend on the cut.
 //
 // The first dispatch of a series (START) takes no centre: it only leaves the farthest points by the distances as they are,
-// and passes on picks so far, picks wanted and least distance from the first two vectors, where the host has put them.
+// and passes on picks so far, picks wanted and least distance, which the host has put in the place of the records before.
 //
 // Points lie in blocks of 64: [blocks][vectors][64]. Thread t of a workgroup takes point t of four blocks at a time, so one
 // load of the centre serves four points.

@@ -223,7 +223,7 @@ export class Selector {
     await this.#upload(list, named);
     await this.#upload(state.minimum, distances);
     await this.#upload(state.picks, new Uint32Array(limit).fill(noPick));
-    await this.#upload(state.records[0], head);
+    await this.#upload(state.start, head);
     this.programs.pick.run(0, false);
     const places = new Uint32Array(limit);
     await this.#download(state.picks, places);
