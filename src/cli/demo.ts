@@ -68,7 +68,7 @@ export function demoCommand(): Command {
             : [
                 ...summaryLines(outcome.summary),
                 `heat maps: ${overlays}`,
-                `report: ${join(run, 'report', 'index.html')}`,
+                `report: ${join(run, 'report', 'index.html')} (open it in a browser)`,
               ].join('\n'),
         );
         ensemble.destroy();

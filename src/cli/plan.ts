@@ -38,6 +38,7 @@ export function planCommand(): Command {
   addDataOptions(made);
   addStageOptions(made);
   return made
+    .optionsGroup('Images:')
     .option('--images <n>', 'number of training images, without --data', wholeNumber(1), 200)
     .action(async (options: PlanOptions) => {
       const fromData = options.data !== undefined || options.normal !== undefined;

@@ -47,6 +47,7 @@ export function predictCommand(): Command {
     'tilesight predict --run run photos/ --image-threshold 14.2 --json',
   ]).argument('[images...]', 'images, or folders of images');
   return addRunOptions(made)
+    .optionsGroup('Output:')
     .option('--out <dir>', 'write a heat map over each image, on one scale for the whole run')
     .option('--watch <dir>', 'predict each new image in a folder, until Ctrl-C')
     .addOption(new Option('--format <kind>', 'lines on stdout').choices(['text', 'csv', 'jsonl']).default('text'))

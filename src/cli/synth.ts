@@ -1,9 +1,10 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { defectKinds, writeSynthetic, type DefectKind } from '../data/synthetic.js';
 import { TilesightError } from '../engine/errors.js';
 import { makeFolder } from '../node/datasets.js';
 import { nodeImages } from '../node/images.js';
 import { command } from './command.js';
+import { configHelp } from './ensemble-options.js';
 import { createProgress, print } from './terminal.js';
 import { parseSize, wholeNumber } from './values.js';
 import type { ImageSize } from '../data/image.js';
@@ -36,7 +37,12 @@ export function synthCommand(): Command {
     ],
   )
     .requiredOption('--out <dir>', 'folder to write to')
-    .option('--size <n|HxW>', 'size of the images in pixels', parseSize, { height: 512, width: 512 })
+    .addOption(
+      new Option('--size <n|HxW>', 'size of the images in pixels')
+        .argParser(parseSize)
+        .default({ height: 512, width: 512 }, '512'),
+    )
+    .option('--config <file>', configHelp)
     .option('--train <n>', 'good images to train on', wholeNumber(1), 60)
     .option('--good <n>', 'good test images', wholeNumber(0), 20)
     .option('--per-kind <n>', 'test images of each kind of defect', wholeNumber(0), 5)

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { TilesightError } from '../engine/errors.js';
 import { checkData, loadData } from '../node/setup.js';
 import { train, type TrainingOptions } from '../node/training.js';
@@ -27,13 +27,18 @@ export function trainCommand(): Command {
       'tilesight train --data board --out run --config settings.yaml',
     ],
   );
-  addDataOptions(made);
   made.option('--out <run>', 'run folder to write; an interrupted run in it goes on');
+  addDataOptions(made);
   addEnsembleOptions(made);
   addStageOptions(made);
   return made
-    .option('--config <file>', 'YAML file with the same option names; the command line wins')
-    .option('--check [only]', 'check the data first (files, sizes, masks, duplicates); `only` stops after it', true)
+    .optionsGroup('Options:')
+    .addOption(
+      new Option(
+        '--check [only]',
+        'check the data first (files, sizes, masks, duplicates); `only` stops after it',
+      ).default(true, 'yes'),
+    )
     .option('--no-check', 'skip the check of the data')
     .option('--profile', 'print where the time goes and write a trace to the run')
     .action(async (options: TrainCommandOptions) => {
