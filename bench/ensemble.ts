@@ -6,8 +6,8 @@ import { createBackbone } from '../src/models/backbones/index.js';
 import { createPadim } from '../src/models/padim.js';
 import { loadTuning } from '../src/node/tuning.js';
 import { makeReport, type Row } from './report.js';
-import { flatImage, syntheticEnsemble, type SyntheticSetting } from './synthetic-ensemble.js';
-import { interleave, scaled, spread, type Spread } from './timing.js';
+import { flatImage, planSynthetic, syntheticEnsemble, type SyntheticSetting } from './synthetic-ensemble.js';
+import { interleave, spread, type Spread, type TimedTask } from './timing.js';
 import { benchWeights } from './weights.js';
 
 interface Grid {
@@ -36,6 +36,9 @@ const idleCounting = {
 } as const;
 
 interface Figures {
+  readonly name: string;
+  readonly rows: readonly Row[];
+  /** An image, double buffered. */
   readonly seconds: Spread;
   readonly tiles: number;
   readonly idle: number | undefined;
@@ -50,97 +53,105 @@ export async function benchEnsemble(gpu: Gpu, options: BenchOptions): Promise<Be
   const tile = options.tiny ? 64 : 256;
   const hardware = gpu.profile.class === 'hardware';
   const weights = await benchWeights('mobilenet-v2', { random: options.tiny === true });
-  const backbone = createBackbone('mobilenet-v2', weights);
-  const tuning = await loadTuning(gpu);
+  const base = {
+    model: createPadim(options.tiny ? { dimensions: 8 } : {}),
+    backbone: createBackbone('mobilenet-v2', weights),
+    tile,
+    batch: 4,
+    tuning: await loadTuning(gpu),
+    kernels: options.kernel,
+  };
   const rows: Row[] = [];
-  const found: Record<'streamed' | 'resident', Map<string, Figures>> = { streamed: new Map(), resident: new Map() };
-  for (const grid of options.tiny ? grids.slice(0, 2) : grids) {
-    const stride = tile * grid.step;
-    const setting = {
-      model: createPadim(options.tiny ? { dimensions: 8 } : {}),
-      backbone,
-      image: tile + (grid.side - 1) * stride,
-      tile,
-      stride,
-      batch: 4,
-      tuning,
-      kernels: options.kernel,
-    };
-    for (const parameters of hardware || options.tiny ? (['streamed', 'resident'] as const) : (['streamed'] as const)) {
-      options.signal.throwIfAborted();
-      options.onNote(`${grid.name}, parameters ${parameters} …`);
-      const resident = parameters === 'streamed' ? 'never' : 'always';
-      const { figures, rows: own } = await measureGrid(gpu, options, grid.name, { ...setting, resident });
-      rows.push(...own.map((row) => ({ grid: grid.name, parameters, ...row })));
-      found[parameters].set(grid.name, figures);
-    }
+  const summaries = new Map<'streamed' | 'resident', object>();
+  for (const parameters of hardware || options.tiny ? (['streamed', 'resident'] as const) : (['streamed'] as const)) {
+    const resident = parameters === 'streamed' ? 'never' : 'always';
+    const settings = (options.tiny ? grids.slice(0, 2) : grids).map(({ name, side, step }) => {
+      const stride = tile * step;
+      return { name, ...base, image: tile + (side - 1) * stride, stride, resident } as const;
+    });
+    const figures = await measureGrids(gpu, options, settings);
+    rows.push(...figures.flatMap((grid) => grid.rows.map((row) => ({ grid: grid.name, parameters, ...row }))));
+    summaries.set(parameters, summarize(figures));
   }
   const shown = hardware ? 'resident' : 'streamed';
   return makeReport(gpu, rows, {
-    ...summarize(found[shown]),
+    ...summaries.get(shown),
     parameters: shown,
-    ...(hardware && { streamed: summarize(found.streamed) }),
+    ...(hardware && { streamed: summaries.get('streamed') }),
     idleCounting: idleCounting[hardware ? 'hardware' : 'software'],
   });
 }
 
 /** The worst of the grids, so that no grid can hide behind another. */
-function summarize(found: ReadonlyMap<string, Figures>): { overheadRatio: number; deviceIdleShare: number | null } {
-  const one = found.get('1x1')?.seconds.median ?? NaN;
-  const ratios = [...found]
-    .filter(([name]) => name !== '1x1')
-    .map(([, { seconds, tiles }]) => seconds.median / tiles / one);
-  const idles = [...found.values()].flatMap(({ idle }) => idle ?? []);
-  return { overheadRatio: Math.max(...ratios), deviceIdleShare: idles.length > 0 ? Math.max(...idles) : null };
+function summarize(found: readonly Figures[]): { overheadRatio: number; deviceIdleShare: number | null } {
+  const perTile = found.map(({ seconds, tiles }) => seconds.median / tiles);
+  const idles = found.flatMap(({ idle }) => idle ?? []);
+  return {
+    overheadRatio: Math.max(...perTile.slice(1)) / (perTile[0] ?? NaN),
+    deviceIdleShare: idles.length > 0 ? Math.max(...idles) : null,
+  };
 }
 
-async function measureGrid(
+/** Measures the grids turn by turn, so that what slows the machine for a while slows all of them; then their idle time. */
+async function measureGrids(
   gpu: Gpu,
   options: BenchOptions,
-  name: string,
-  setting: SyntheticSetting,
-): Promise<{ figures: Figures; rows: Row[] }> {
-  const { ensemble, plan } = await syntheticEnsemble(gpu, setting);
-  const tiles = plan.grid.positions;
+  settings: readonly (SyntheticSetting & { readonly name: string })[],
+): Promise<Figures[]> {
+  const hardware = gpu.profile.class === 'hardware';
   // As many as make an upload of parameters worth its while; few enough for a software adapter.
-  const images = options.tiny ? 2 : gpu.profile.class === 'hardware' || tiles < 16 ? 16 : 12;
-  const iterations = options.samples ?? (options.tiny || (gpu.profile.class !== 'hardware' && tiles >= 16) ? 1 : 3);
+  const images = options.tiny ? 2 : hardware ? 16 : 12;
+  const tasks = new Map<string, TimedTask>();
+  const made: TiledEnsemble[] = [];
   let samples: Map<string, number[]>;
   try {
-    const once = (count: number, waits: boolean) => (): Promise<number> => {
+    for (const setting of settings) {
       options.signal.throwIfAborted();
-      return predict(gpu, ensemble, count, waits);
-    };
-    // The first has all to compile and, where parameters stay, to upload.
-    await once(1, false)();
-    samples = await interleave(
-      new Map([
-        ['double buffered', once(images, false)],
-        ['one after the other', once(images, true)],
-        ['a single image', once(1, false)],
-      ]),
-      { iterations, time: 0 },
-    );
+      options.onNote(`${setting.name}, parameters ${setting.resident === 'always' ? 'resident' : 'streamed'} …`);
+      const { ensemble } = await syntheticEnsemble(gpu, setting);
+      made.push(ensemble);
+      const once = (count: number, waits: boolean) => (): Promise<number> => {
+        options.signal.throwIfAborted();
+        return predict(gpu, ensemble, count, waits);
+      };
+      tasks.set(`${setting.name} double buffered`, once(images, false));
+      tasks.set(`${setting.name} one after the other`, once(images, true));
+      tasks.set(`${setting.name} a single image`, once(1, false));
+      // The first has all to compile and, where parameters stay, to upload.
+      await once(1, false)();
+    }
+    samples = await interleave(tasks, {
+      iterations: options.samples ?? (options.tiny ? 1 : hardware ? 3 : 2),
+      time: 0,
+    });
   } finally {
-    ensemble.destroy();
+    for (const ensemble of made) ensemble.destroy();
   }
-  const buffered = samples.get('double buffered')?.map((value) => value / 1000) ?? [];
-  if (buffered.length === 0) throw new Error(`${name} was not measured`);
-  const seconds = spread(buffered);
-  const idle = await idleShare(gpu, setting, images, seconds.median);
-  const rows = [...samples].map(([buffering, milliseconds]): Row => {
-    const count = buffering === 'a single image' ? 1 : images;
-    return {
+  const found: Figures[] = [];
+  for (const setting of settings) {
+    const { positions: tiles } = planSynthetic(gpu, setting).grid;
+    const seconds = (buffering: string, count: number): Spread =>
+      spread((samples.get(`${setting.name} ${buffering}`) ?? []).map((value) => value / 1000 / count));
+    const buffered = seconds('double buffered', images);
+    options.onNote(`${setting.name}, idle time …`);
+    const idle = await idleShare(gpu, setting, images, buffered.median * images);
+    const row = (buffering: string, count: number, idleShown: number | null): Row => ({
       tiles,
       image: setting.image,
       stride: setting.stride,
       buffering,
       images: count,
-      secondsPerImage: spread(milliseconds.map((value) => value / 1000 / count)),
-      deviceIdleShare: buffering === 'double buffered' ? (idle ?? null) : null,
-    };
-  });
-  return { figures: { seconds: scaled(seconds, 1 / images), tiles, idle }, rows };
+      secondsPerImage: seconds(buffering, count),
+      deviceIdleShare: idleShown,
+    });
+    const rows = [
+      row('double buffered', images, idle ?? null),
+      row('one after the other', images, null),
+      row('a single image', 1, null),
+    ];
+    found.push({ name: setting.name, seconds: buffered, tiles, idle, rows });
+  }
+  return found;
 }
 
 /** Predicts a series of images; gives the milliseconds. With `waits` the host does nothing while a batch computes. */
