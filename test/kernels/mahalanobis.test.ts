@@ -143,7 +143,7 @@ describe('inverse Cholesky factor', () => {
 });
 
 describe('Mahalanobis distance', () => {
-  const names = ['lane', 'rows', 'tiled'];
+  const names = ['lane', 'lane-images', 'rows', 'tiled'];
   async function distances(
     gpu: Gpu,
     shape: readonly [number, number, number],
@@ -217,6 +217,19 @@ describe('Mahalanobis distance', () => {
     for (const variant of names) {
       const whole = await distances(await testGpu(), [2, 31, 37], data, variant);
       expect(await distances(limited, [2, 31, 37], data, variant)).toEqual(whole);
+    }
+  });
+
+  it('gives an image the same bits whatever images stand beside it', async () => {
+    const [images, p, d] = [7, 19, 38];
+    const data = randomData(images, p, d);
+    for (const variant of names) {
+      const together = await distances(await testGpu(), [images, p, d], data, variant);
+      for (const image of [0, 6]) {
+        const features = data.features.subarray(image * p * d, (image + 1) * p * d);
+        const alone = await distances(await testGpu(), [1, p, d], { ...data, features }, variant);
+        expect(alone).toEqual(together.slice(image * p, (image + 1) * p));
+      }
     }
   });
 });

@@ -1,6 +1,6 @@
 // Mahalanobis distances to one Gaussian a position: result[b][p] = |W_p (x_bp − μ_p)|, W_p a packed lower triangle.
 // One thread a (image, position) goes through W four rows at a time: six loads serve four multiply-adds, the row's four
-// values being independent sums. The choice on software adapters, where a gather costs what any load costs.
+// values being independent sums. The choice on software adapters for one image: a gather costs there what any load costs.
 
 struct Params {
   images: u32,
@@ -46,7 +46,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     sums.y += factor[a1 + row + 1u] * z1;
     sums.z += factor[a2 + row + 1u] * z1 + factor[a2 + row + 2u] * z2;
     sums.w += factor[a3 + row + 1u] * z1 + factor[a3 + row + 2u] * z2 + factor[a3 + row + 3u] * z3;
-    total += dot(sums, sums);
+    total += sums.x * sums.x + sums.y * sums.y + sums.z * sums.z + sums.w * sums.w;
     at = a3 + row + 4u;
   }
   for (; row < params.dimensions; row += 1u) {

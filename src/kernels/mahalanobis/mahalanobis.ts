@@ -4,6 +4,7 @@ import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import { packedTriangle, positionChunks } from '../position-chunks.js';
 import { wrong } from '../shapes.js';
 import { unroll } from '../unroll.js';
+import laneImagesSource from './lane-images.wgsl';
 import laneSource from './lane.wgsl';
 import rowsSource from './rows.wgsl';
 import tiledSource from './tiled.wgsl';
@@ -20,6 +21,11 @@ function variantsFor(adapter: AdapterProfile, images: number, dimensions: number
     name: 'lane',
     kernel: { name: 'mahalanobis/lane', source: laneSource },
     workgroups: (count) => ({ number: Math.ceil((images * count) / 64), layers: 1 }),
+  };
+  const laneImages: MahalanobisVariant = {
+    name: 'lane-images',
+    kernel: { name: 'mahalanobis/lane-images', source: laneImagesSource },
+    workgroups: (count) => ({ number: Math.ceil((Math.ceil(images / 4) * count) / 64), layers: 1 }),
   };
   const vectors = Math.min(4, Math.ceil(images / 4));
   const tiled: MahalanobisVariant = {
@@ -38,9 +44,9 @@ function variantsFor(adapter: AdapterProfile, images: number, dimensions: number
     kernel: { name: 'mahalanobis/rows', source: rowsSource, constants: { DIMENSIONS: rounded } },
     workgroups: (count) => ({ number: images * count, layers: 1 }),
   };
-  const fits = (rounded + 64) * 4 <= adapter.limits.maxComputeWorkgroupStorageSize;
-  const possible = fits ? [tiled, rows] : [tiled];
-  return adapter.class === 'hardware' ? [...possible, lane] : [lane, ...possible];
+  const staged = (rounded + 64) * 4 <= adapter.limits.maxComputeWorkgroupStorageSize ? [tiled, rows] : [tiled];
+  const lanes = images > 1 ? [laneImages, lane] : [lane];
+  return adapter.class === 'hardware' ? [...staged, ...lanes] : [...lanes, ...staged];
 }
 
 const mahalanobisOperator: Operator = {
