@@ -49,8 +49,8 @@ export function demoCommand(): Command {
         const { ensemble } = outcome;
         const overlays = join(options.out, 'predictions');
         await makeFolder(overlays);
-        const defective = outcome.splits.test.filter((sample) => sample.label === 1).slice(0, 4);
-        const inputs = defective.map((sample) => ({
+        const oneOfEachKind = new Map(outcome.splits.test.map((sample) => [sample.kind, sample]));
+        const inputs = [...oneOfEachKind.values()].map((sample) => ({
           name: sample.name,
           read: () => nodeImages.readImage(sample.path, ensemble.run.configuration.imageSize),
         }));
