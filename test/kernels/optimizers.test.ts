@@ -8,8 +8,11 @@ import {
   updateParameter,
   type OptimizerOptions,
 } from '../../src/kernels/optimizers/optimizers.js';
+import type { HostTensor } from '../../src/engine/tensor.js';
 import { testGpu } from '../gpu.js';
-import { randomTensor } from './harness.js';
+import naive from '../reference/optimizer-naive.wgsl';
+import { twin } from '../reference/twin.js';
+import { randomTensor, runOperator } from './harness.js';
 
 /** One parameter and its gradient as an input; gives the parameter after every step, and the marks of the last. */
 async function run(
@@ -47,6 +50,13 @@ async function run(
   return { start: start.data, after, marks };
 }
 
+function twinParameters(options: OptimizerOptions, part: number, step: number): Record<string, number> {
+  const adam = options.kind === 'adam';
+  const [beta1, beta2] = adam ? options.betas : [options.momentum, 0];
+  const epsilon = adam ? options.epsilon : 0;
+  return { part, adam: adam ? 1 : 0, step, rate: 0.01, beta1, beta2, epsilon, weight_decay: options.weightDecay };
+}
+
 describe('optimisers', () => {
   const gradients = Array.from({ length: 5 }, (_, step) => randomTensor([7], 10 + step).data);
 
@@ -81,6 +91,35 @@ describe('optimisers', () => {
       });
     }
   });
+
+  for (const options of [
+    { kind: 'adam', betas: [0.5, 0.999], epsilon: 1e-8, weightDecay: 0.01 },
+    { kind: 'sgd', momentum: 0.9, weightDecay: 0.1 },
+  ] as const) {
+    it(`${options.kind} and its naïve twin take the same steps, of 1, 7 and 1027 elements`, async () => {
+      const gpu = await testGpu();
+      for (const size of [1, 7, 1027]) {
+        const steps = Array.from({ length: 4 }, (_, step) => randomTensor([size], 20 + step).data);
+        const { start, after } = await run(options, steps, 0.01);
+        const zeros = { shape: [size], data: new Float32Array(size) };
+        let state: HostTensor[] = [{ shape: [size], data: start }, zeros, zeros];
+        for (const [index, data] of steps.entries()) {
+          const [parameter, ...states] = state;
+          state = await runOperator(gpu, [parameter ?? zeros, { shape: [size], data }, ...states], (graph, tensors) =>
+            [0, 1, 2].map((part) =>
+              twin(graph, 'optimizer', naive, tensors, twinParameters(options, part, index + 1), [size]),
+            ),
+          );
+          const wanted = state[0]?.data ?? [];
+          after[index]?.forEach((value, i) => {
+            // Every step rounds the parameter once and what it moves by a few times.
+            const bound = (index + 1) * (2 ** -23 * Math.abs(wanted[i] ?? NaN) + 2 ** -19 * 0.02);
+            expect(Math.abs(value - (wanted[i] ?? NaN))).toBeLessThanOrEqual(bound);
+          });
+        }
+      }
+    });
+  }
 
   it('mark the tensor whose gradient is not finite, for that step alone', async () => {
     const bad = Float32Array.of(0, 0, 0, 0, 0, 0, NaN);

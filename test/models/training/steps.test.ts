@@ -95,7 +95,7 @@ async function expectSteps(
 describe('training steps against the f64 reference', () => {
   for (const kernels of ['3x3', 'alternating']) {
     it(`FastFlow, ${kernels}`, async () => {
-      const trained = model(fastflow, { 'flow-steps': 2, steps: 4, kernels });
+      const trained = model(fastflow, { 'flow-steps': 2, steps: 12, kernels });
       await expectSteps(trained, 32, tinyBackbone([6, 4, 8]), 1e-5, adamGradient(0.9), (state, features, tape) =>
         fastflowLoss64(
           state,
@@ -111,7 +111,7 @@ describe('training steps against the f64 reference', () => {
 
   it('STFPM', async () => {
     await expectSteps(
-      model(stfpm, { steps: 4 }),
+      model(stfpm, { steps: 12 }),
       32,
       tinyBackbone([4, 8, 16]),
       1e-4,
@@ -123,7 +123,7 @@ describe('training steps against the f64 reference', () => {
   for (const loss of ['pixel', 'image'] as const) {
     it(`Reverse Distillation, a cosine ${loss === 'pixel' ? 'a pixel' : 'an image'}`, async () => {
       await expectSteps(
-        model(reverseDistillation, { steps: 3, loss }),
+        model(reverseDistillation, { steps: 12, loss }),
         64,
         tinyBackbone([4, 8, 16]),
         0,
@@ -136,7 +136,7 @@ describe('training steps against the f64 reference', () => {
 
   it('Reverse Distillation with bottlenecks', async () => {
     await expectSteps(
-      model(reverseDistillation, { steps: 3 }),
+      model(reverseDistillation, { steps: 12 }),
       64,
       tinyBackbone([4, 8, 16], 'resnet50'),
       0,
