@@ -4,10 +4,11 @@ import type { Graph, Lowering, Operator, Tensor, Variant } from '../engine/graph
 import { elementCount } from '../engine/tensor.js';
 import registerSource from './gaussian-blur-register.wgsl';
 import stripSource from './gaussian-blur-strip.wgsl';
+import tileSource from './gaussian-blur-tile.wgsl';
 import transposedSource from './gaussian-blur-transposed.wgsl';
 import source from './gaussian-blur.wgsl';
 import { imageShape, packing, table, wrong, type ImageShape } from './shapes.js';
-import { unroll } from './unroll.js';
+import { longestLoop, memoryLoopsOf, unroll } from './unroll.js';
 
 /** Weights of a Gaussian: exp(−x²/2σ²) at whole x from −radius to radius = int(4σ + 0.5), with sum 1. */
 export function gaussianWeights(sigma: number): Float32Array {
@@ -39,9 +40,16 @@ interface BlurVariant extends Variant {
   readonly lower: (blur: Blur) => void;
 }
 
-/** The ways to blur, from the plainest to the fastest. */
+/** The ways to blur, from the plainest to the fastest on software adapters; `tile` is for hardware. */
 export const gaussianBlurVariants: readonly BlurVariant[] = [
   { name: 'naive', applies: () => true, lower: lowerNaive },
+  {
+    name: 'tile',
+    // Wider ones do not fit into the workgroup memory that every device has.
+    applies: ({ height, width, channels }, radius) =>
+      radius < Math.min(height, width) && radius <= 16 && channels === 1 && width % 4 === 0,
+    lower: lowerTile,
+  },
   {
     name: 'register',
     applies: ({ height, width }, radius) => radius < Math.min(height, width),
@@ -123,8 +131,7 @@ function lowerStrip({ lowering, input, sigma, result, shape, radius }: Blur): vo
   const between = lowering.temporary('gaussian-blur.columns', [batch, width, height, 1]);
   const taps = 2 * radius + 1;
   const constants = { TAPS: taps, LEAD: 4 * Math.ceil((taps - 1) / 4) };
-  const weights = gaussianWeights(sigma).join(', ');
-  const source = `${unroll(stripSource, constants)}\nconst WEIGHTS = array<f32, ${taps}>(${weights});\n`;
+  const source = withWeights(unroll(stripSource, constants), sigma);
   const pass = (from: Tensor, to: Tensor, rows: number, columns: number): void => {
     const strip = stripRows(rows * columns, lowering.adapter);
     lowering.dispatch({
@@ -137,6 +144,27 @@ function lowerStrip({ lowering, input, sigma, result, shape, radius }: Blur): vo
   };
   pass(input, between, height, width);
   pass(between, result, width, height);
+}
+
+function lowerTile({ lowering, input, sigma, result, shape, radius }: Blur): void {
+  const { batch, height, width } = shape;
+  const taps = 2 * radius + 1;
+  const lead = 4 * Math.ceil(radius / 4);
+  const constants = { TAPS: taps, RADIUS: radius, LEAD: lead, REACH: 8 + 2 * lead, LINES: 64 + 2 * radius };
+  const source = withWeights(unroll(tileSource, constants, memoryLoopsOf(lowering.adapter)), sigma);
+  lowering.dispatch({
+    kernel: { name: `gaussian-blur/tile-${sigma}`, source, constants },
+    bindings: [input, result],
+    parameters: { height, width, longest_loop: longestLoop },
+    workgroups: [Math.ceil(width / 32), Math.ceil(height / 64), batch],
+    flops: 4 * batch * height * width * taps,
+  });
+}
+
+/** A kernel's text with the weights as a constant: multiplied by numbers, not by what has to be loaded. */
+function withWeights(source: string, sigma: number): string {
+  const weights = gaussianWeights(sigma);
+  return `${source}\nconst WEIGHTS = array<f32, ${weights.length}>(${weights.join(', ')});\n`;
 }
 
 /** Rows of a strip: long ones load little twice, short ones make enough threads for a wide device. */
@@ -154,7 +182,8 @@ const gaussianBlurOperator: Operator<{ sigma: number }> = {
     const shape = imageShape('gaussian-blur', input);
     const radius = gaussianRadius(node.attributes.sigma);
     const possible = gaussianBlurVariants.filter((variant) => variant.applies(shape, radius));
-    const preferred = possible.at(-1);
+    const tile = possible.find(({ name }) => name === 'tile');
+    const preferred = lowering.adapter.class === 'hardware' && tile ? tile : possible.at(-1);
     if (!preferred) throw new Error('gaussian-blur has no variant');
     const key = `${input.shape.join('x')}-${radius}`;
     const variant = lowering.choose('gaussian-blur', key, possible, preferred);

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Graph } from '../../src/engine/graph.js';
 import { gaussianBlur, gaussianBlurVariants, gaussianWeights } from '../../src/kernels/gaussian-blur.js';
+import { testGpu } from '../gpu.js';
 import { absolute, array64, bounded } from '../reference/array64.js';
 import naive from '../reference/gaussian-blur-naive.wgsl';
 import { gaussianBlurReference } from '../reference/gaussian-blur.js';
 import { twin } from '../reference/twin.js';
 import { only, testCases, type KernelCase } from './cases.js';
-import { randomTensor } from './harness.js';
+import { expectWithin, randomTensor, runOperator } from './harness.js';
 
 const images = [
   { shape: [1, 1, 1, 1], sigma: 1 },
@@ -41,6 +42,26 @@ function blurring({ shape, sigma }: (typeof images)[number]): KernelCase {
 
 describe('gaussianBlur', () => {
   testCases(images.map(blurring));
+
+  it('is right with its loops written out, as for hardware', async () => {
+    const gpu = await testGpu();
+    const host = randomTensor([1, 70, 40, 1], 6);
+    const adapter = { ...gpu.profile, class: 'hardware' as const };
+    const [result] = await runOperator(
+      gpu,
+      [host],
+      (graph, inputs) => [gaussianBlur(graph, only(inputs), { sigma: 0.7 })],
+      { adapter },
+    );
+    const input = array64(host);
+    const taps = gaussianWeights(0.7).length;
+    const reference = bounded(
+      gaussianBlurReference(input, 0.7),
+      gaussianBlurReference(absolute(input), 0.7),
+      2 * taps + 8,
+    );
+    expectWithin(result?.data ?? new Float32Array(), reference);
+  });
 
   it('has weights that sum to 1 at the size of the reference implementation', () => {
     expect(gaussianWeights(4).length).toBe(33);
