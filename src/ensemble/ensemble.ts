@@ -125,7 +125,7 @@ export class TiledEnsemble {
     const resident = options.resident ?? 'auto';
     const request = { shared, seams: smoothing, resident, predictor: plan };
     const { seams, residentPositions, predictBytes } = planPrediction(model, setting, grid, request);
-    if (resident === 'always' && predictBytes - transferBytes > budgetBytes) {
+    if (resident === 'always' && predictBytes > budgetBytes + transferBytes) {
       throw new TilesightError(
         'memory',
         `all ${parts.length} positions on the device need ${formatBytes(predictBytes)}, the budget is ` +
@@ -337,8 +337,13 @@ export class TiledEnsemble {
     const byTile = configuration.threshold === 'tile' && tiles !== undefined;
     const tileThreshold = (position: number): number =>
       configuration.normalization === 'tile' ? NORMALIZED_THRESHOLD : (tiles?.[position]?.image.threshold ?? Infinity);
-    const above = maskAtThreshold(rawMap, thresholds.pixel);
-    const boxes = defectBoxes(rawMap, { threshold: thresholds.pixel, mask: above });
+    // Most images are good: nothing is above, and there is nothing to look for.
+    const clean = rawScores.maximum < thresholds.pixel;
+    const { height, width } = rawMap;
+    const above = clean
+      ? { height, width, data: new Uint8Array(height * width) }
+      : maskAtThreshold(rawMap, thresholds.pixel);
+    const boxes = clean ? [] : defectBoxes(rawMap, { threshold: thresholds.pixel, mask: above });
     let map: ScoreMap | undefined;
     return {
       name: raw.name,

@@ -21,6 +21,8 @@ export interface MapRows {
 interface Band {
   readonly top: number;
   readonly bottom: number;
+  /** Rows of tiles that cover the band. */
+  readonly rows: number;
   /** Tiles that cover the band and have not come yet. */
   missing: number;
   sums: Float32Array | undefined;
@@ -38,6 +40,8 @@ export class BandMerger {
   readonly #seen: Uint8Array;
   readonly #rowWeights: AxisWeights;
   readonly #columnWeights: AxisWeights;
+  /** Whether every column of the image belongs to one tile, with weight 1. */
+  readonly #single: boolean;
 
   /**
    * @param onRows receives finished rows, in the order in which they are finished; the array is the receiver's to keep
@@ -54,6 +58,7 @@ export class BandMerger {
     this.#seen = new Uint8Array(grid.positions);
     this.#rowWeights = axisWeights(grid.image.height, grid.tile.height, grid.stride.height, grid.rows, window);
     this.#columnWeights = axisWeights(grid.image.width, grid.tile.width, grid.stride.width, grid.columns, window);
+    this.#single = this.#columnWeights.window === undefined && this.#columnWeights.totals.every((total) => total === 1);
   }
 
   /** Tiles that have not come yet. */
@@ -81,10 +86,15 @@ export class BandMerger {
     const left = column * grid.stride.width;
     const columns = Math.min(tile.width, image.width - left);
     for (const band of this.#bands) {
+      // No other tile covers these pixels.
+      const alone = this.#single && band.rows === 1;
       if (band.top < top || band.top >= top + tile.height) continue;
       band.sums ??= this.storage(band.top, band.bottom);
       for (let y = band.top; y < band.bottom; y++) {
-        this.#addRow(band.sums, (y - band.top) * image.width + left, map, y - top, columns);
+        const start = (y - band.top) * image.width + left;
+        const from = (y - top) * tile.width;
+        if (alone) band.sums.set(map.subarray(from, from + columns), start);
+        else this.#addRow(band.sums, start, map, y - top, columns);
       }
       band.missing--;
       if (band.missing === 0) this.#finish(band, band.sums);
@@ -108,11 +118,10 @@ export class BandMerger {
   #finish(band: Band, sums: Float32Array): void {
     const { width } = this.grid.image;
     const columnTotals = this.#columnWeights.totals;
-    // Nothing to divide where no tiles overlap.
-    const single = columnTotals.every((total) => total === 1);
     for (let y = band.top; y < band.bottom; y++) {
       const rowTotal = this.#rowWeights.totals[y] ?? 1;
-      if (rowTotal === 1 && single) continue;
+      // Nothing to divide where no tiles overlap.
+      if (rowTotal === 1 && this.#single) continue;
       const start = (y - band.top) * width;
       for (let x = 0; x < width; x++) {
         sums[start + x] = (sums[start + x] ?? 0) / (rowTotal * (columnTotals[x] ?? 1));
@@ -168,7 +177,7 @@ function bandsOf(grid: TileGrid): Band[] {
     const top = bands.at(-1)?.bottom ?? 0;
     if (edge <= top) continue;
     const covering = starts.filter((start) => start <= top && top < start + grid.tile.height).length;
-    bands.push({ top, bottom: edge, missing: covering * grid.columns, sums: undefined });
+    bands.push({ top, bottom: edge, rows: covering, missing: covering * grid.columns, sums: undefined });
   }
   return bands;
 }

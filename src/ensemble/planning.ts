@@ -67,8 +67,10 @@ export interface EnsemblePlan {
   readonly notes: readonly string[];
 }
 
-/** Device bytes for the windows through which parameters go up and results come down. */
-export const transferBytes = 3 * transferWindowBytes;
+/** Device bytes for the windows through which parameters go up. */
+const uploadBytes = 2 * transferWindowBytes;
+/** The same with the one through which fitted parameters come down. */
+export const transferBytes = uploadBytes + transferWindowBytes;
 
 /** Tile sides that are tried from the largest that fits on, when none is given: small enough for any GPU. */
 const tileSides = [256, 192, 128, 96, 64];
@@ -157,7 +159,8 @@ function planOne(request: PlanRequest, tile: ImageSize, batch: number): Ensemble
     residentPositions,
     fitBytes,
     predictBytes,
-    plannedBytes: Math.max(fitBytes, predictBytes),
+    // Windows stay: the one that fitting opened is there while predicting.
+    plannedBytes: Math.max(fitBytes, predictBytes + transferBytes - uploadBytes),
     flopsPerImage: predictor.flopsPerTile * positions,
     runBytes: models * parameters.reduce((sum, shape) => sum + elementCount(shape) * 4, 0),
     notes,
@@ -209,6 +212,6 @@ export function planPrediction(
   const auto = Number.isFinite(setting.budgetBytes) ? Math.min(models, fitting) : fitting >= models ? models : 1;
   const residentPositions =
     request.resident === 'auto' ? Math.max(1, auto) : request.resident === 'always' ? models : 1;
-  const predictBytes = fixedBytes + residentPositions * predictor.positionBytes + transferBytes;
+  const predictBytes = fixedBytes + residentPositions * predictor.positionBytes + uploadBytes;
   return { predictor, seams, residentPositions, predictBytes };
 }

@@ -120,20 +120,21 @@ export class SeamSmoother {
   #cut(map: ScoreMap, rect: SeamRect, index: number): void {
     const { rim } = this.seams;
     const block = this.#block;
-    const [across, along] = rect.upright ? [rect.width, rect.height] : [rect.height, rect.width];
-    const [startAcross, startAlong] = rect.upright ? [rect.left, rect.top] : [rect.top, rect.left];
-    const [lengthAcross, lengthAlong] = rect.upright ? [map.width, map.height] : [map.height, map.width];
-    const [stepAcross, stepAlong] = rect.upright ? [1, map.width] : [map.width, 1];
-    const columns = along + 2 * rim;
-    const places = Int32Array.from(
-      { length: columns },
-      (_, column) => mirrored(startAlong - rim + column, lengthAlong) * stepAlong,
-    );
-    for (let row = 0; row < across + 2 * rim; row++) {
-      const from = mirrored(startAcross - rim + row, lengthAcross) * stepAcross;
-      const to = (index * this.#height + row) * this.#width;
+    const start = index * this.#height * this.#width;
+    const [stepRow, stepColumn] = rect.upright ? [1, this.#width] : [this.#width, 1];
+    const columns = rect.width + 2 * rim;
+    const inside = rect.left >= rim && rect.left + rect.width + rim <= map.width;
+    for (let row = 0; row < rect.height + 2 * rim; row++) {
+      const line = mirrored(rect.top - rim + row, map.height) * map.width;
+      const to = start + row * stepRow;
+      const first = line + rect.left - rim;
+      if (inside && stepColumn === 1) {
+        block.set(map.data.subarray(first, first + columns), to);
+        continue;
+      }
       for (let column = 0; column < columns; column++) {
-        block[to + column] = map.data[from + (places[column] ?? 0)] ?? 0;
+        const from = inside ? first + column : line + mirrored(rect.left - rim + column, map.width);
+        block[to + column * stepColumn] = map.data[from] ?? 0;
       }
     }
   }
