@@ -325,7 +325,7 @@ function moments(images: number, positions: number, dimensions: number): KernelC
   return {
     kernel: 'moments',
     shape: `${images}×${positions}×${dimensions}`,
-    operator: undefined,
+    operator: 'moments',
     graph,
     flops: 2 * images * positions * triangle,
     bytes: bytesOf(features.host.shape, [positions, dimensions], [positions, dimensions]) + 8 * positions * triangle,

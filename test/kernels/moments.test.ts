@@ -3,7 +3,7 @@ import { Graph } from '../../src/engine/graph.js';
 import type { Gpu } from '../../src/engine/gpu.js';
 import { compile } from '../../src/engine/plan.js';
 import { Program } from '../../src/engine/program.js';
-import { updateMoments } from '../../src/kernels/moments/moments.js';
+import { momentsVariants, updateMoments } from '../../src/kernels/moments/moments.js';
 import { packedTriangle } from '../../src/kernels/position-chunks.js';
 import { testGpu } from '../gpu.js';
 import comomentTwin from '../reference/comoment.wgsl';
@@ -19,7 +19,12 @@ interface Result {
 }
 
 /** Streams features `[N, P, d]` through the kernel in batches; places behind the last image hold infinities. */
-async function stream(gpu: Gpu, features: Float32Array, p: number, d: number, batch: number): Promise<Result> {
+async function stream(
+  gpu: Gpu,
+  features: Float32Array,
+  [p, d, batch]: readonly [number, number, number],
+  moments = 'blocks',
+): Promise<Result> {
   const graph = new Graph('moments');
   const input = graph.input('features', [batch, p, d]);
   const valid = graph.input('valid', [1]);
@@ -27,7 +32,7 @@ async function stream(gpu: Gpu, features: Float32Array, p: number, d: number, ba
   const comoment = graph.parameter('comoment', [p, packedTriangle(d)]);
   const seen = graph.parameter('seen', [1]);
   updateMoments(graph, input, valid, { mean, comoment, seen });
-  const program = await Program.create(gpu, compile(graph, { adapter: gpu.profile }));
+  const program = await Program.create(gpu, compile(graph, { adapter: gpu.profile, kernels: { moments } }));
   try {
     const images = features.length / (p * d);
     for (let first = 0; first < images; first += batch) {
@@ -67,16 +72,18 @@ describe('streaming mean and co-moment', () => {
   ])('$images images, $p positions, $d dimensions in batches of $batch, means up to $offset', async (size) => {
     const { images, p, d, batch, offset } = size;
     const data = features(images, p, d, 17 * d + p, offset);
-    const result = await stream(await testGpu(), data, p, d, batch);
     const reference = momentsReference(data, images, p, d);
-    expect(result.seen).toBe(images);
     // The mean is a sum of `images` values; what is centred on it inherits its rounding.
     const unit = 2 ** -24;
     const meanBounds = reference.mean.map(() => 2 * (images + 2) * unit * (offset + 1));
-    expectWithin(result.mean, { values: reference.mean, bounds: meanBounds });
     const shift = 2 * (images + 2) * unit * (offset + 1);
     const bounds = reference.scale.map((scale) => 2 * (images + batch) * unit * scale + 4 * images * shift);
-    expectWithin(result.comoment, { values: reference.comoment, bounds });
+    for (const { name } of momentsVariants) {
+      const result = await stream(await testGpu(), data, [p, d, batch], name);
+      expect(result.seen).toBe(images);
+      expectWithin(result.mean, { values: reference.mean, bounds: meanBounds });
+      expectWithin(result.comoment, { values: reference.comoment, bounds });
+    }
     if (offset <= 1) {
       const [naive] = await runOperator(await testGpu(), [{ shape: [images, p, d], data }], (graph, [input]) => {
         if (!input) throw new Error('no input');
@@ -90,18 +97,20 @@ describe('streaming mean and co-moment', () => {
 
   it('gives the same bits when a low binding limit cuts the positions into runs', async () => {
     const data = features(6, 29, 45, 3, 10);
-    const whole = await stream(await testGpu(), data, 29, 45, 2);
-    const limited = await stream(await testGpu({ bindingLimitBytes: 16_384 }), data, 29, 45, 2);
-    expect(whole.steps).toBe(3);
-    expect(limited.steps).toBeGreaterThan(15);
-    expect(limited.mean).toEqual(whole.mean);
-    expect(limited.comoment).toEqual(whole.comoment);
+    for (const { name } of momentsVariants) {
+      const whole = await stream(await testGpu(), data, [29, 45, 2], name);
+      const limited = await stream(await testGpu({ bindingLimitBytes: 16_384 }), data, [29, 45, 2], name);
+      expect(whole.steps).toBe(3);
+      expect(limited.steps).toBeGreaterThan(15);
+      expect(limited.mean).toEqual(whole.mean);
+      expect(limited.comoment).toEqual(whole.comoment);
+    }
   });
 
   it('a batch without valid images changes nothing', async () => {
     const gpu = await testGpu();
     const data = features(2, 2, 5, 8, 1);
-    const once = await stream(gpu, data, 2, 5, 2);
+    const once = await stream(gpu, data, [2, 5, 2]);
     const graph = new Graph('nothing');
     const input = graph.input('features', [2, 2, 5]);
     const valid = graph.input('valid', [1]);

@@ -1,7 +1,7 @@
 // Second step of the streaming update: adds the outer products of the prepared rows to the packed co-moments of a run of
 // positions. comoment[position](i, j) += Σ_k rows[position][k][i] · rows[position][k][j] for j ≤ i.
 // Thread t owns one 4×4 block of one position's lower triangle; per row it loads two vectors for 16 multiply-adds.
-// The blocks of a triangle are numbered like its elements: (I, J) is I(I+1)/2 + J.
+// The blocks of a triangle are numbered like its elements: (I, J) is I(I+1)/2 + J. The choice on software adapters.
 
 struct Params {
   count: u32,        // positions of this run

@@ -1,7 +1,9 @@
-import type { Graph, Operator, Tensor } from '../../engine/graph.js';
+import type { BufferView, Graph, Lowering, Operator, Tensor, Variant } from '../../engine/graph.js';
 import { foldWorkgroups } from '../../engine/kernel.js';
 import { packedTriangle, positionChunks } from '../position-chunks.js';
 import { wrong } from '../shapes.js';
+import { unroll } from '../unroll.js';
+import columnsSource from './accumulate-columns.wgsl';
 import accumulateSource from './accumulate.wgsl';
 import advanceSource from './advance.wgsl';
 import centreSource from './centre.wgsl';
@@ -19,6 +21,62 @@ export interface Moments {
 /** Threads a workgroup of the kernels. */
 const lanes = 64;
 
+/** One addition of prepared rows to the co-moments of a run of positions. */
+interface Accumulation {
+  readonly lowering: Lowering;
+  /** `[count, batch + 1, width]`, channels padded to `width`. */
+  readonly rows: Tensor;
+  readonly comoment: BufferView;
+  readonly batch: number;
+  readonly dimensions: number;
+  readonly count: number;
+  readonly skip: number;
+}
+
+interface MomentsVariant extends Variant {
+  readonly applies: (batch: number) => boolean;
+  readonly lower: (accumulation: Accumulation) => void;
+}
+
+/** The ways to add the outer products: a block of 4 × 4 a thread, and a column a thread. */
+export const momentsVariants: readonly MomentsVariant[] = [
+  { name: 'blocks', applies: () => true, lower: lowerBlocks },
+  // More rows fit neither the registers nor the workgroup memory that every device has.
+  { name: 'columns', applies: (batch) => batch + 1 <= 64, lower: lowerColumns },
+];
+
+function lowerBlocks({ lowering, rows, comoment, batch, dimensions, count, skip }: Accumulation): void {
+  const vectors = Math.ceil(dimensions / 4);
+  const blocks = packedTriangle(vectors);
+  const triangle = packedTriangle(dimensions);
+  lowering.dispatch({
+    kernel: { name: 'moments/accumulate', source: accumulateSource },
+    bindings: [rows, comoment],
+    parameters: { count, rows: batch + 1, dimensions, vectors, blocks, triangle, skip },
+    workgroups: foldWorkgroups(
+      Math.ceil((count * blocks) / lanes),
+      lowering.adapter.limits.maxComputeWorkgroupsPerDimension,
+    ),
+    flops: 2 * count * (batch + 1) * triangle,
+  });
+}
+
+function lowerColumns({ lowering, rows, comoment, batch, dimensions, count, skip }: Accumulation): void {
+  const constants = { VECTORS: Math.ceil((batch + 1) / 4) };
+  const triangle = packedTriangle(dimensions);
+  lowering.dispatch({
+    kernel: {
+      name: `moments/accumulate-columns-${constants.VECTORS}`,
+      source: unroll(columnsSource, constants),
+      constants,
+    },
+    bindings: [rows, comoment],
+    parameters: { count, rows: batch + 1, dimensions, width: Math.ceil(dimensions / 4) * 4, triangle, skip },
+    workgroups: foldWorkgroups(count, lowering.adapter.limits.maxComputeWorkgroupsPerDimension),
+    flops: 2 * count * (batch + 1) * triangle,
+  });
+}
+
 const momentsOperator: Operator = {
   name: 'moments',
   lower(node, lowering) {
@@ -30,9 +88,12 @@ const momentsOperator: Operator = {
     const limit = lowering.adapter.limits.maxComputeWorkgroupsPerDimension;
     const vectors = Math.ceil(dimensions / 4);
     const rowsBytes = (batch + 1) * vectors * 16;
-    const blocks = packedTriangle(vectors);
     const chunks = positionChunks(comoment, lowering.adapter, rowsBytes);
     const rows = lowering.temporary('centred features', [chunks[0]?.count ?? 1, batch + 1, vectors * 4]);
+    const possible = momentsVariants.filter((one) => one.applies(batch));
+    const preferred = lowering.adapter.class === 'hardware' ? possible.at(-1) : possible[0];
+    if (!preferred) throw new Error('moments has no variant');
+    const variant = lowering.choose('moments', `${batch}x${positions}x${dimensions}`, possible, preferred);
     for (const { first, count, view, skip } of chunks) {
       lowering.dispatch({
         kernel: { name: 'moments/centre', source: centreSource },
@@ -41,21 +102,7 @@ const momentsOperator: Operator = {
         workgroups: foldWorkgroups(Math.ceil((count * vectors * 4) / lanes), limit),
         flops: 4 * count * dimensions * batch,
       });
-      lowering.dispatch({
-        kernel: { name: 'moments/accumulate', source: accumulateSource },
-        bindings: [rows, view],
-        parameters: {
-          count,
-          rows: batch + 1,
-          dimensions,
-          vectors,
-          blocks,
-          triangle: packedTriangle(dimensions),
-          skip,
-        },
-        workgroups: foldWorkgroups(Math.ceil((count * blocks) / lanes), limit),
-        flops: 2 * count * (batch + 1) * packedTriangle(dimensions),
-      });
+      variant.lower({ lowering, rows, comoment: view, batch, dimensions, count, skip });
     }
     lowering.dispatch({
       kernel: { name: 'moments/advance', source: advanceSource },
