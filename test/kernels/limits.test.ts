@@ -13,7 +13,6 @@ import { normalizeImage } from '../../src/kernels/normalize-image.js';
 import { pool2d } from '../../src/kernels/pool2d.js';
 import { reduce } from '../../src/kernels/reduce.js';
 import { resize2d } from '../../src/kernels/resize2d.js';
-import { smoothSeams } from '../../src/kernels/smooth-seams.js';
 
 const operators: Record<string, (graph: Graph, image: Tensor) => Tensor> = {
   add: (graph, image) => add(graph, image, image),
@@ -27,7 +26,6 @@ const operators: Record<string, (graph: Graph, image: Tensor) => Tensor> = {
   reduce: (graph, image) => reduce(graph, image, { operation: 'sum', over: 'all' }),
   'resize2d up': (graph, image) => resize2d(graph, image, { height: 32, width: 32, mode: 'bilinear' }),
   'resize2d down': (graph, image) => resize2d(graph, image, { height: 8, width: 8, mode: 'bilinear', antialias: true }),
-  smoothSeams: (graph, image) => smoothSeams(graph, image, image, { rows: [[0, 2]], columns: [] }),
   split: (graph, image) => split(graph, image, [1, 3])[1] ?? image,
 };
 
