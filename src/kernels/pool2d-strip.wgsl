@@ -1,7 +1,8 @@
 // Max and average pooling over NHWC.
 // Against pool2d.wgsl: a thread walks down a strip of WIDTH output columns. Each line of input is loaded once and reduced
 // along the width; the last KERNEL of these lines wait in registers for the windows that see them. For a window of 3 × 3
-// and stride 1 that is 1.7 loads an output instead of 9. The choice on software adapters, where loads are what costs.
+// and stride 1 that is 1.7 loads an output instead of 9. The choice for stride 1 on software adapters,
+// where loads are what costs.
 // Thread (i, s, b) computes output rows lines · s … of image b; i runs over blocks of columns × channels, channels innermost.
 // Outside the image, coordinates are clamped for max and values weigh nothing for average, as there.
 

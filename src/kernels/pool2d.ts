@@ -141,9 +141,10 @@ const pool2dOperator: Operator<PoolAttributes> = {
     if (!input || !result) throw new Error('pool2d wants one input');
     const { attributes } = node;
     const possible = pool2dVariants.filter((variant) => variant.applies(attributes));
-    const preferred = lowering.adapter.class === 'hardware' ? possible[0] : possible.at(-1);
-    if (!preferred) throw new Error('pool2d has no variant');
     const { mode, kernel, stride } = attributes;
+    // With stride 2 the masked stores of every other line cost what the loads save.
+    const preferred = lowering.adapter.class !== 'hardware' && stride === 1 ? possible.at(-1) : possible[0];
+    if (!preferred) throw new Error('pool2d has no variant');
     const key = `${mode}-${kernel}-${stride}-${input.shape.join('x')}`;
     const variant = lowering.choose('pool2d', key, possible, preferred);
     const [shape, out] = [imageShape('pool2d', input), imageShape('pool2d', result)];
