@@ -26,6 +26,8 @@ export async function runCli(...words: string[]): Promise<CommandOutcome> {
     out.mockRestore();
     error.mockRestore();
     process.exitCode = undefined;
+    // The test runner ends its workers with this signal, which the command line would take for Ctrl-C.
+    process.removeAllListeners('SIGTERM');
   }
 }
 
