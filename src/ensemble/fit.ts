@@ -125,11 +125,12 @@ export async function fitEnsemble(options: FitEnsembleOptions): Promise<FitRepor
       checkpoint,
       onProgress: (progress) => options.onProgress?.({ ...progress, position: index, positions: parts.length }),
     });
-    await run.writeTensors(part, result.parameters);
+    // The parameters last: a position is finished once they are there.
     if (result.losses) {
       losses.set(part, result.losses);
       await run.writeJson(lossPart(part), result.losses);
     }
+    await run.writeTensors(part, result.parameters);
     for (const note of result.notes ?? []) notes.add(note);
     await run.storage.remove(checkpointName(part));
     fitted += 1;

@@ -24,23 +24,26 @@ function expectSameBytes(a: NamedTensors, b: NamedTensors): void {
 }
 
 describe('training of a position', () => {
-  it('gives the same bytes again, from position to position and after a resume', async () => {
-    const gpu = await testGpu();
-    const model = flow({ steps: 6, 'checkpoint-steps': 2 });
-    const setting = tinySetting(gpu, backbone, 32, 2);
-    const whole = await fit(gpu, model, setting);
-    const again = await fit(gpu, model, setting);
-    expectSameBytes(whole.position.parameters, again.position.parameters);
-    expect(whole.position.losses).toHaveLength(6);
-    expect(whole.checkpoints).toHaveLength(2);
-    for (const saved of whole.checkpoints) {
-      const resumed = await fit(gpu, model, setting, {
-        checkpoint: { load: () => Promise.resolve(saved), save: () => Promise.resolve() },
-      });
-      expectSameBytes(whole.position.parameters, resumed.position.parameters);
-      expect(resumed.position.losses).toEqual(whole.position.losses);
-    }
-  });
+  for (const definition of [fastflow, stfpm, reverseDistillation]) {
+    it(`${definition.name} gives the same bytes again, from position to position and after a resume`, async () => {
+      const gpu = await testGpu();
+      const options = { steps: 6, 'checkpoint-steps': 2, ...(definition === fastflow && { 'flow-steps': 2 }) };
+      const model = definition.create(completeOptions(definition, options));
+      const setting = tinySetting(gpu, tinyBackbone([4, 8, 16]), 32, 2);
+      const whole = await fit(gpu, model, setting);
+      const again = await fit(gpu, model, setting);
+      expectSameBytes(whole.position.parameters, again.position.parameters);
+      expect(whole.position.losses).toHaveLength(6);
+      expect(whole.checkpoints).toHaveLength(2);
+      for (const saved of whole.checkpoints) {
+        const resumed = await fit(gpu, model, setting, {
+          checkpoint: { load: () => Promise.resolve(saved), save: () => Promise.resolve() },
+        });
+        expectSameBytes(whole.position.parameters, resumed.position.parameters);
+        expect(resumed.position.losses).toEqual(whole.position.losses);
+      }
+    });
+  }
 
   it('allocates nothing and creates no bind group from step to step', async () => {
     const gpu = await testGpu();
