@@ -79,7 +79,7 @@ export const defaultHostBytes = 2 ** 30;
 const largestGroup = 256;
 /** Images that are read at the same time, ahead of the device. */
 const readAhead = 4;
-/** Milliseconds that a group which is not full waits for the next image before it is computed as it is. */
+/** Milliseconds that a group which is not full waits for the source's next image before it is computed as it is. */
 const patience = 50;
 
 /**
@@ -107,7 +107,7 @@ export async function* predictImages(
 
   const pipeline = new Pipeline(options);
   const source: Source = Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
-  const groups = grouped(readInOrder(source, ahead, options), groupSize);
+  const groups = grouped(new ReadAhead(source, ahead, options), groupSize);
   let done: Work[] = [];
   function* finished(works: readonly Work[]): Generator<RawPrediction> {
     done.push(...works);
@@ -208,18 +208,53 @@ function allFinite(values: Float32Array): boolean {
 
 type Source = Iterator<PredictionInput, unknown> | AsyncIterator<PredictionInput, unknown>;
 
-/** Reads images in order, `ahead` of them at the same time. */
-async function* readInOrder(
-  source: Source,
-  ahead: number,
-  { grid, profiler, stages }: PredictImagesOptions,
-): AsyncGenerator<Work> {
-  const { height, width } = grid.image;
-  let index = 0;
-  const read = async (named: Promise<IteratorResult<PredictionInput, unknown>>): Promise<Work | undefined> => {
+/** Reads images in order, `ahead` of them at the same time. Inputs are asked for one after the other. */
+class ReadAhead {
+  readonly #queue: { readonly named: Watched<unknown>; readonly work: Promise<Work | undefined> }[] = [];
+  #last: Promise<unknown> = Promise.resolve();
+  #count = 0;
+
+  constructor(
+    private readonly source: Source,
+    private readonly ahead: number,
+    private readonly options: PredictImagesOptions,
+  ) {}
+
+  /** The next image; undefined at the end. */
+  take(): Promise<Work | undefined> {
+    this.#fill();
+    return this.#queue.shift()?.work ?? Promise.resolve(undefined);
+  }
+
+  /** Whether the source names another image, or ends, within a short time. How long reading it takes does not count. */
+  async comesSoon(): Promise<boolean> {
+    this.#fill();
+    const named = this.#queue[0]?.named;
+    if (!named || named.settled) return true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, patience)));
+    await Promise.race([late, named.promise.catch(() => undefined)]);
+    clearTimeout(timer);
+    return named.settled;
+  }
+
+  #fill(): void {
+    while (this.#queue.length < this.ahead) {
+      const named = this.#last.then(() => this.source.next());
+      this.#last = named.catch(() => undefined);
+      const work = this.#read(named);
+      // The error belongs to whoever takes the image.
+      work.catch(() => undefined);
+      this.#queue.push({ named: watched(named), work });
+    }
+  }
+
+  async #read(named: Promise<IteratorResult<PredictionInput, unknown>>): Promise<Work | undefined> {
+    const { grid, profiler, stages } = this.options;
+    const { height, width } = grid.image;
     const next = await named;
     if (next.done) return undefined;
-    const own = index++;
+    const index = this.#count++;
     const started = performance.now();
     const image = await next.value.read();
     profiler?.host('decode', started);
@@ -230,7 +265,7 @@ async function* readInOrder(
       );
     }
     return {
-      index: own,
+      index,
       name: next.value.name,
       image,
       merger: undefined,
@@ -238,63 +273,31 @@ async function* readInOrder(
       mask: stages?.pixelThresholds && { height, width, data: new Uint8Array(height * width) },
       remaining: grid.positions,
     };
-  };
-  // Inputs are asked for one after the other, their images read side by side.
-  let last: Promise<unknown> = Promise.resolve();
-  const start = (): Promise<Work | undefined> => {
-    const named = last.then(() => source.next());
-    last = named.catch(() => undefined);
-    const work = read(named);
-    // The error belongs to whoever takes the image.
-    work.catch(() => undefined);
-    return work;
-  };
-  const queue: Promise<Work | undefined>[] = [];
-  for (;;) {
-    while (queue.length < ahead) queue.push(start());
-    const work = await queue.shift();
-    if (!work) return;
-    yield work;
   }
 }
 
 /**
- * Groups of `size` images. A group is given out before it is full when no other image comes for a while, and when reading
- * one fails; the error comes after it.
+ * Groups of `size` images. A group is given out before it is full when the source has no other image at hand, and when
+ * reading one fails; the error comes after it.
  */
-async function* grouped(works: AsyncGenerator<Work>, size: number): AsyncGenerator<Work[]> {
+async function* grouped(images: ReadAhead, size: number): AsyncGenerator<Work[]> {
   let group: Work[] = [];
   for (;;) {
-    if (group.length === size) {
+    if (group.length === size || (group.length > 0 && !(await images.comesSoon()))) {
       yield group;
       group = [];
     }
-    const next = watched(works.next());
-    if (group.length > 0 && !(await comesSoon(next))) {
-      yield group;
-      group = [];
-    }
-    let taken: IteratorResult<Work, unknown>;
+    let work: Work | undefined;
     try {
-      taken = await next.promise;
+      work = await images.take();
     } catch (error) {
       if (group.length > 0) yield group;
       throw error;
     }
-    if (taken.done) break;
-    group.push(taken.value);
+    if (!work) break;
+    group.push(work);
   }
   if (group.length > 0) yield group;
-}
-
-/** Whether a promise settles within a short time. */
-async function comesSoon(next: Watched<unknown>): Promise<boolean> {
-  if (next.settled) return true;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, patience)));
-  await Promise.race([late, next.promise.catch(() => undefined)]);
-  clearTimeout(timer);
-  return next.settled;
 }
 
 /**

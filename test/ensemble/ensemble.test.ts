@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { transferWindowBytes, type Gpu } from '../../src/engine/gpu.js';
 import { ParameterPool } from '../../src/engine/program.js';
@@ -159,7 +160,8 @@ describe('tiled ensemble', () => {
     };
     const inputs = Array.from({ length: 7 }, (_, index) => ({
       name: String(index),
-      read: () => Promise.resolve(drawImage(`good:${index}`)),
+      // Slower than a group waits for another image: only a source that has none at hand cuts a group short.
+      read: () => delay(80, drawImage(`good:${index}`)),
     }));
     let count = 0;
     for await (const { index } of ensemble.predictMany(inputs)) expect(index).toBe(count++);
