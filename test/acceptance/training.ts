@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { all, report, shared, trainJson, type Trained } from './support.js';
+import { all, report, shared, tilesight, trainJson, type Trained } from './support.js';
 
 /** Steps that a line takes, in batches of 8. */
 const lines = [
@@ -19,11 +19,11 @@ const published = { steps: 200, batch: 32 } as const;
 export async function run(): Promise<boolean> {
   const folder = shared();
   if (!folder) return true;
-  const common = [
-    ...['--data', join(folder, 'data', 'mvtec', 'bottle'), '--backbone', 'resnet18'],
-    ...['--weights', join(folder, 'weights', 'resnet18.safetensors'), '--validation', 'same-as-test', '--no-check'],
-  ];
+  const backbone = ['--backbone', 'resnet18', '--weights', join(folder, 'weights', 'resnet18.safetensors')];
+  const data = ['--data', join(folder, 'data', 'mvtec', 'bottle'), '--validation', 'same-as-test', '--no-check'];
+  const common = [...data, ...backbone];
   const results: boolean[] = [];
+  for (const { model } of lines) results.push(await fitsInto(model, 0.6, backbone));
   for (const line of lines) {
     results.push(...(process.env['TILESIGHT_ONLY'] === 'gpu' ? await long(line, common) : await short(line, common)));
   }
@@ -70,6 +70,24 @@ async function long({ model }: Line, common: readonly string[]): Promise<boolean
     report(`${model} pixel AUROC`, metrics.pixelAUROC, 0.93),
     ...plannedIsMeasured(model, trained),
   ];
+}
+
+/** Whether a step with the paper's batch at 256 pixels fits into a share of the bytes that it takes without a budget. */
+async function fitsInto(model: string, share: number, backbone: readonly string[]): Promise<boolean> {
+  const sizes = ['--image-size', '256', '--tile-size', '256', '--batch', String(published.batch)];
+  const planned = async (memory: number): Promise<number> => {
+    const words = ['plan', '--json', '--model', model, ...backbone, ...sizes, '--memory', String(memory)];
+    const { code, stdout, stderr } = await tilesight(words);
+    if (code !== 0) throw new Error(`tilesight ${words.join(' ')} ended with ${code}: ${stderr.slice(-600)}`);
+    return (JSON.parse(stdout) as Trained).memory.plannedBytes;
+  };
+  const whole = await planned(2 ** 36);
+  return report(
+    `${model} within ${share} of its bytes`,
+    (await planned(Math.floor(share * whole))) / whole,
+    share,
+    '≤',
+  );
 }
 
 function plannedIsMeasured(model: string, { memory }: Trained): boolean[] {
