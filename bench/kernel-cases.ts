@@ -63,7 +63,7 @@ function builder(name: string): Builder {
   return {
     graph,
     parameter(label, shape, scale = 1) {
-      const host = { shape, data: randomNumbers(elementCount(shape), seed++, scale) };
+      const host = lazyTensor(shape, seed++, scale);
       return { tensor: graph.parameter(label, shape, { contents: () => host }), host };
     },
   };
@@ -158,6 +158,17 @@ function neighbours(queries: number, rows: number, elements: number): KernelCase
   };
 }
 
+/** Random numbers that are drawn when they are first looked at: a case that is left out costs nothing. */
+function lazyTensor(shape: Shape, seed: number, scale: number): HostTensor {
+  let drawn: Float32Array | undefined;
+  return {
+    shape,
+    get data() {
+      return (drawn ??= randomNumbers(elementCount(shape), seed, scale));
+    },
+  };
+}
+
 /** Bytes of what a caller fills by name before the first run. */
 async function fill(program: Program, tensor: Tensor, data: Float32Array): Promise<void> {
   await program.pool.write(tensor.name, { shape: tensor.shape, data });
@@ -178,15 +189,15 @@ function randomPoints(
   gpu: Gpu,
   rows: number,
   elements: number,
-): { points: RowSet; contents: readonly Float32Array[]; fillPoints: (program: Program) => Promise<void> } {
+): { points: RowSet; contents: readonly HostTensor[]; fillPoints: (program: Program) => Promise<void> } {
   const points = declareRows(graph, 'points', rows, elements, gpu.profile, 'coreset');
-  const contents = points.tensors.map((tensor, index) => randomNumbers(elementCount(tensor.shape), 100 + index));
+  const contents = points.tensors.map(({ shape }, index) => lazyTensor(shape, 100 + index, 1));
   return {
     points,
     contents,
     fillPoints: async (program) => {
       for (const [index, tensor] of points.tensors.entries()) {
-        await fill(program, tensor, contents[index] ?? new Float32Array());
+        await fill(program, tensor, contents[index]?.data ?? new Float32Array());
       }
     },
   };
@@ -210,7 +221,7 @@ function coreset(gpu: Gpu, rows: number, elements: number, centres: number): Ker
     outputs: [minimum],
     reference: () => {
       const some = Math.min(64, rows);
-      const near = unblocked(contents[0] ?? new Float32Array(), some, elements);
+      const near = unblocked(contents[0]?.data ?? new Float32Array(), some, elements);
       const values = Float64Array.from({ length: some }, (_, row) => {
         const { squares, order } = nearestReference(
           near.subarray(row * elements, (row + 1) * elements),
@@ -249,7 +260,7 @@ function kCentrePicks(gpu: Gpu, rows: number, elements: number, picks: number): 
     // From the first run, which begins with point 0; as far as a pick leads the second-best by more than rounding.
     reference: () => {
       const { picks: exact, leads } = kCentreReference(
-        unblocked(contents[0] ?? new Float32Array(), rows, elements),
+        unblocked(contents[0]?.data ?? new Float32Array(), rows, elements),
         elements,
         picks,
         0,

@@ -56,16 +56,22 @@ export async function benchMemory(gpu: Gpu, options: BenchOptions): Promise<Benc
   ];
   for (const setting of settings) {
     options.signal.throwIfAborted();
-    const plan = planSynthetic(gpu, setting);
-    const grid = `${plan.grid.rows}x${plan.grid.columns}`;
     const single = setting.tile === setting.image && setting.image > tile;
-    options.onNote(`${setting.image}², tile ${setting.tile}, stride ${setting.stride}: ${grid}`);
+    const { image, tile: side, stride } = setting;
+    options.onNote(`${image}², tile ${side}, stride ${stride}`);
+    const plan = tryPlan(gpu, setting);
+    if (typeof plan === 'string') {
+      const nothing = { plannedBytes: null, peakBytes: null, hostPeakBytes: null };
+      rows.push({ image, tile: side, stride, grid: '1x1', ...nothing, note: plan });
+      continue;
+    }
+    const grid = `${plan.grid.rows}x${plan.grid.columns}`;
     const measured =
       single && plan.plannedBytes > singleModelBytes ? undefined : await measureMemory(gpu, setting, plan);
     rows.push({
-      image: setting.image,
-      tile: setting.tile,
-      stride: setting.stride,
+      image,
+      tile: side,
+      stride,
       grid,
       plannedBytes: plan.plannedBytes,
       peakBytes: measured?.device ?? null,
@@ -76,6 +82,16 @@ export async function benchMemory(gpu: Gpu, options: BenchOptions): Promise<Benc
   }
   const one = peakBytes['1x1'] ?? NaN;
   return makeReport(gpu, rows, { peakBytes, ratioToSingleTile: Math.max(...Object.values(peakBytes)) / one });
+}
+
+/** The plan, or why the adapter cannot run it: a single model of a large image passes what a binding may hold. */
+function tryPlan(gpu: Gpu, setting: SyntheticSetting): EnsemblePlan | string {
+  try {
+    return planSynthetic(gpu, setting);
+  } catch (error) {
+    if (error instanceof TilesightError) return error.message;
+    throw error;
+  }
 }
 
 interface MeasuredMemory {

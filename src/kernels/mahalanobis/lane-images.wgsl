@@ -49,24 +49,25 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     var sum3 = vec4f(0.0);
     for (var k = 0u; k <= row; k += 1u) {
       let z = centred(x, m, k);
-      sum0 += factor[a0 + k] * z;
-      sum1 += factor[a1 + k] * z;
-      sum2 += factor[a2 + k] * z;
-      sum3 += factor[a3 + k] * z;
+      sum0 = fma(vec4f(factor[a0 + k]), z, sum0);
+      sum1 = fma(vec4f(factor[a1 + k]), z, sum1);
+      sum2 = fma(vec4f(factor[a2 + k]), z, sum2);
+      sum3 = fma(vec4f(factor[a3 + k]), z, sum3);
     }
     let z1 = centred(x, m, row + 1u);
     let z2 = centred(x, m, row + 2u);
     let z3 = centred(x, m, row + 3u);
-    sum1 += factor[a1 + row + 1u] * z1;
-    sum2 += factor[a2 + row + 1u] * z1 + factor[a2 + row + 2u] * z2;
-    sum3 += factor[a3 + row + 1u] * z1 + factor[a3 + row + 2u] * z2 + factor[a3 + row + 3u] * z3;
-    total += sum0 * sum0 + sum1 * sum1 + sum2 * sum2 + sum3 * sum3;
+    sum1 = fma(vec4f(factor[a1 + row + 1u]), z1, sum1);
+    sum2 = fma(vec4f(factor[a2 + row + 2u]), z2, fma(vec4f(factor[a2 + row + 1u]), z1, sum2));
+    sum3 = fma(vec4f(factor[a3 + row + 2u]), z2, fma(vec4f(factor[a3 + row + 1u]), z1, sum3));
+    sum3 = fma(vec4f(factor[a3 + row + 3u]), z3, sum3);
+    total = fma(sum3, sum3, fma(sum2, sum2, fma(sum1, sum1, fma(sum0, sum0, total))));
     at = a3 + row + 4u;
   }
   for (; row < params.dimensions; row += 1u) {
     var sum = vec4f(0.0);
-    for (var k = 0u; k <= row; k += 1u) { sum += factor[at + k] * centred(x, m, k); }
-    total += sum * sum;
+    for (var k = 0u; k <= row; k += 1u) { sum = fma(vec4f(factor[at + k]), centred(x, m, k), sum); }
+    total = fma(sum, sum, total);
     at += row + 1u;
   }
   let distances = sqrt(total);

@@ -38,21 +38,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let a3 = a2 + row + 3u;
     var sums = vec4f(0.0);
     for (var k = 0u; k <= row; k += 1u) {
-      sums += vec4f(factor[a0 + k], factor[a1 + k], factor[a2 + k], factor[a3 + k]) * (features[x + k] - mean[m + k]);
+      let factors = vec4f(factor[a0 + k], factor[a1 + k], factor[a2 + k], factor[a3 + k]);
+      sums = fma(factors, vec4f(features[x + k] - mean[m + k]), sums);
     }
     let z1 = features[x + row + 1u] - mean[m + row + 1u];
     let z2 = features[x + row + 2u] - mean[m + row + 2u];
     let z3 = features[x + row + 3u] - mean[m + row + 3u];
-    sums.y += factor[a1 + row + 1u] * z1;
-    sums.z += factor[a2 + row + 1u] * z1 + factor[a2 + row + 2u] * z2;
-    sums.w += factor[a3 + row + 1u] * z1 + factor[a3 + row + 2u] * z2 + factor[a3 + row + 3u] * z3;
-    total += sums.x * sums.x + sums.y * sums.y + sums.z * sums.z + sums.w * sums.w;
+    sums.y = fma(factor[a1 + row + 1u], z1, sums.y);
+    sums.z = fma(factor[a2 + row + 2u], z2, fma(factor[a2 + row + 1u], z1, sums.z));
+    sums.w = fma(factor[a3 + row + 3u], z3, fma(factor[a3 + row + 2u], z2, fma(factor[a3 + row + 1u], z1, sums.w)));
+    total = fma(sums.w, sums.w, fma(sums.z, sums.z, fma(sums.y, sums.y, fma(sums.x, sums.x, total))));
     at = a3 + row + 4u;
   }
   for (; row < params.dimensions; row += 1u) {
     var sum = 0.0;
-    for (var k = 0u; k <= row; k += 1u) { sum += factor[at + k] * (features[x + k] - mean[m + k]); }
-    total += sum * sum;
+    for (var k = 0u; k <= row; k += 1u) { sum = fma(factor[at + k], features[x + k] - mean[m + k], sum); }
+    total = fma(sum, sum, total);
     at += row + 1u;
   }
   result[image * params.positions + place] = sqrt(total);
