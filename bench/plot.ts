@@ -172,14 +172,14 @@ function plotEnsemble(adapter: string): void {
     .filter((row) => row['secondsPerImage'] !== undefined)
     .map((row) => ({
       grid: `${word(row['grid'])} tiles`,
-      buffering: word(row['buffering']),
+      buffering: `${word(row['buffering'])}, ${word(row['parameters'])}`,
       milliseconds: (1000 * median(row['secondsPerImage'])) / Number(row['tiles']),
     }));
   if (bars.length === 0) return;
   save(`bench-ensemble-${adapter}`, {
     width: 640,
-    height: 330,
-    marginLeft: 140,
+    height: 60 + 20 * bars.length,
+    marginLeft: 200,
     marginRight: 60,
     x: { label: 'milliseconds a tile', grid: true },
     y: { label: null },
@@ -189,13 +189,13 @@ function plotEnsemble(adapter: string): void {
         x: 'milliseconds',
         y: 'buffering',
         fy: 'grid',
-        fill: (bar: { buffering: string }) => (bar.buffering === 'double buffered' ? blue : grey),
+        fill: (bar: { buffering: string }) => (bar.buffering.startsWith('double buffered') ? blue : grey),
       }),
       Plot.text(bars, {
         x: 'milliseconds',
         y: 'buffering',
         fy: 'grid',
-        text: (bar: { milliseconds: number }) => bar.milliseconds.toFixed(0),
+        text: (bar: { milliseconds: number }) => bar.milliseconds.toFixed(bar.milliseconds < 10 ? 1 : 0),
         textAnchor: 'start',
         dx: 4,
       }),
