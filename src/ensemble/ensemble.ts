@@ -60,7 +60,7 @@ export interface LoadOptions {
   readonly run: Run;
   readonly model: AnomalyModel;
   readonly backbone: Backbone;
-  /** Number of training images of the run; from its configuration by default. */
+  /** Kernel variants to force, by operator. */
   readonly kernels?: Readonly<Record<string, string>> | undefined;
   readonly tuning?: VariantTable | undefined;
   readonly profiler?: Profiler | undefined;
