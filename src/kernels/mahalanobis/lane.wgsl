@@ -1,22 +1,7 @@
 // Mahalanobis distances to one Gaussian a position: result[b][p] = |W_p (x_bp − μ_p)|, W_p a packed lower triangle.
 // One thread a (image, position) goes through W four rows at a time: six loads serve four multiply-adds, the row's four
 // values being independent sums. The choice on software adapters for one image: a gather costs there what any load costs.
-
-struct Params {
-  images: u32,
-  positions: u32,    // of the features
-  dimensions: u32,
-  first: u32,        // first position of this run
-  count: u32,        // positions of this run
-  triangle: u32,     // elements a triangle
-  skip: u32,         // words in front of the first position's triangle
-}
-
-@group(0) @binding(0) var<storage, read> features: array<f32>;   // [images, positions, dimensions]
-@group(0) @binding(1) var<storage, read> mean: array<f32>;       // [positions, dimensions]
-@group(0) @binding(2) var<storage, read> factor: array<f32>;     // [count, triangle], packed
-@group(0) @binding(3) var<storage, read_write> result: array<f32>;   // [images, positions]
-@group(0) @binding(4) var<uniform> params: Params;
+// Joined with gaussians.wgsl.
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {

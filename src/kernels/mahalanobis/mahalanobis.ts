@@ -4,6 +4,7 @@ import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import { packedTriangle, positionChunks } from '../position-chunks.js';
 import { wrong } from '../shapes.js';
 import { unroll } from '../unroll.js';
+import gaussiansSource from './gaussians.wgsl';
 import laneImagesSource from './lane-images.wgsl';
 import laneSource from './lane.wgsl';
 import rowsSource from './rows.wgsl';
@@ -15,16 +16,19 @@ interface MahalanobisVariant extends Variant {
   readonly workgroups: (count: number) => { readonly number: number; readonly layers: number };
 }
 
+/** A kernel's text with what it binds. */
+const joined = (source: string): string => `${gaussiansSource}\n${source}`;
+
 /** Variants that an adapter can run, the preferred one first. */
 function variantsFor(adapter: AdapterProfile, images: number, dimensions: number): readonly MahalanobisVariant[] {
   const lane: MahalanobisVariant = {
     name: 'lane',
-    kernel: { name: 'mahalanobis/lane', source: laneSource },
+    kernel: { name: 'mahalanobis/lane', source: joined(laneSource) },
     workgroups: (count) => ({ number: Math.ceil((images * count) / 64), layers: 1 }),
   };
   const laneImages: MahalanobisVariant = {
     name: 'lane-images',
-    kernel: { name: 'mahalanobis/lane-images', source: laneImagesSource },
+    kernel: { name: 'mahalanobis/lane-images', source: joined(laneImagesSource) },
     workgroups: (count) => ({ number: Math.ceil((Math.ceil(images / 4) * count) / 64), layers: 1 }),
   };
   const vectors = Math.min(4, Math.ceil(images / 4));
@@ -32,7 +36,7 @@ function variantsFor(adapter: AdapterProfile, images: number, dimensions: number
     name: 'tiled',
     kernel: {
       name: `mahalanobis/tiled-${4 * vectors}`,
-      source: unroll(tiledSource, { VECTORS: vectors }),
+      source: joined(unroll(tiledSource, { VECTORS: vectors })),
       constants: { VECTORS: vectors },
     },
     workgroups: (count) => ({ number: count, layers: Math.ceil(images / (4 * vectors)) }),
@@ -41,7 +45,7 @@ function variantsFor(adapter: AdapterProfile, images: number, dimensions: number
   const rounded = Math.ceil(dimensions / 128) * 128;
   const rows: MahalanobisVariant = {
     name: 'rows',
-    kernel: { name: 'mahalanobis/rows', source: rowsSource, constants: { DIMENSIONS: rounded } },
+    kernel: { name: 'mahalanobis/rows', source: joined(rowsSource), constants: { DIMENSIONS: rounded } },
     workgroups: (count) => ({ number: images * count, layers: 1 }),
   };
   const staged = (rounded + 64) * 4 <= adapter.limits.maxComputeWorkgroupStorageSize ? [tiled, rows] : [tiled];

@@ -2,22 +2,7 @@
 // Against rows.wgsl: W is read once for up to 4 · VECTORS images, and neighbouring threads read neighbouring words of it.
 // One workgroup a position takes W through workgroup memory in tiles of 64 rows × 32 columns; thread t then multiplies
 // row t of the tile with the images' centred features. The choice on hardware.
-
-struct Params {
-  images: u32,
-  positions: u32,    // of the features
-  dimensions: u32,
-  first: u32,        // first position of this run
-  count: u32,        // positions of this run
-  triangle: u32,     // elements a triangle
-  skip: u32,         // words in front of the first position's triangle
-}
-
-@group(0) @binding(0) var<storage, read> features: array<f32>;   // [images, positions, dimensions]
-@group(0) @binding(1) var<storage, read> mean: array<f32>;       // [positions, dimensions]
-@group(0) @binding(2) var<storage, read> factor: array<f32>;     // [count, triangle], packed
-@group(0) @binding(3) var<storage, read_write> result: array<f32>;   // [images, positions]
-@group(0) @binding(4) var<uniform> params: Params;
+// Joined with gaussians.wgsl.
 
 const VECTORS: u32 = 1u;   // vectors of four images, at most 4
 const ROWS: u32 = 64u;     // of a tile: threads
