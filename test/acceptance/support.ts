@@ -25,22 +25,8 @@ export function tilesight(
   words: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Outcome> {
-  const started = performance.now();
-  return new Promise((resolve, reject) => {
-    const child = spawn(
-      process.execPath,
-      ['--import', join(root, 'scripts', 'register.mjs'), join(root, 'src', 'cli', 'main.ts'), ...words],
-      { cwd: root, env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    let stdout = '';
-    let stderr = '';
-    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-    child.on('error', reject);
-    child.on('close', (code) =>
-      resolve({ code: code ?? -1, stdout, stderr, seconds: (performance.now() - started) / 1000 }),
-    );
-  });
+  const program = ['--import', join(root, 'scripts', 'register.mjs'), join(root, 'src', 'cli', 'main.ts')];
+  return runProgram(process.execPath, [...program, ...words], root, environment);
 }
 
 /** The metrics that `train` prints. */
@@ -82,13 +68,20 @@ export function report(what: string, figure: number, bound: number, direction: '
 export const all = (results: readonly boolean[]): boolean => results.every(Boolean);
 
 /** Runs a program to its end in a folder. */
-export function runProgram(program: string, words: readonly string[], folder: string): Promise<Outcome> {
+export function runProgram(
+  program: string,
+  words: readonly string[],
+  folder: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
   const started = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(program, words, {
       cwd: folder,
+      env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
-      shell: process.platform === 'win32',
+      // npm is a script there, Node itself is not.
+      shell: process.platform === 'win32' && program !== process.execPath,
     });
     let stdout = '';
     let stderr = '';

@@ -11,7 +11,7 @@ import { add, relu, relu6 } from '../../src/kernels/elementwise.js';
 import { addBias } from '../../src/kernels/epilogue.js';
 import { testGpu } from '../gpu.js';
 import { referenceConv2d } from '../reference/conv2d.js';
-import { expectWithin, randomTensor, runOperator, type Reference } from './harness.js';
+import { expectWithin, half, randomTensor, runOperator, type Reference } from './harness.js';
 
 interface Case {
   readonly title: string;
@@ -104,11 +104,6 @@ const shapeOf = ({ input, weight, options }: Case): ReturnType<typeof conv2dShap
 function operands(test: Case): [HostTensor, HostTensor] {
   return [randomTensor(test.input, 1), randomTensor(test.weight, 2)];
 }
-
-const half = (host: HostTensor): HostTensor => ({
-  ...host,
-  data: host.data.map((value) => Math.round(value * 256) / 256),
-});
 
 describe('every variant, every shape that it takes', () => {
   for (const variant of conv2dVariants) {

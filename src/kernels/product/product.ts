@@ -90,6 +90,7 @@ export function productRuns(name: ProductKernelName, adapter: AdapterProfile): b
       return adapter.limits.maxComputeInvocationsPerWorkgroup >= 256;
     case 'subgroup-matrix': {
       const { subgroupSize = 0, subgroupMatrix, features, limits } = adapter;
+      // Both operands' blocks in 16 bits with their padding, and the sums of eight subgroups: see the kernel.
       return (
         subgroupMatrix !== undefined &&
         features.has('shader-f16') &&
@@ -183,7 +184,7 @@ function tiled(name: ProductKernelName, product: Product, adapter: AdapterProfil
 }
 
 /** Workgroups that keep a large device busy: two for each of an H100's 132 multiprocessors. */
-export const manyWorkgroups = 264;
+const manyWorkgroups = 264;
 
 /**
  * Whether a product of [rows, inner] and [inner, columns] is better split along the sum on hardware: it has too few tiles
@@ -205,6 +206,7 @@ function sharedTile(
     { side: 16, height: 1, width: 1 },
   ];
   const fits = ({ side, height, width }: (typeof tiles)[number]): boolean => {
+    // The kernel's two blocks of vec4f, DEPTH values deep.
     const bytes = 16 * 16 * (side * height + 1 + side * width);
     const across = Math.ceil(channels / (4 * side * width));
     const padding = (across * 4 * side * width) / channels;
