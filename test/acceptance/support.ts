@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { lossPart } from '../../src/ensemble/fit.js';
+import { positionPart } from '../../src/ensemble/run.js';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -45,13 +47,21 @@ export interface Trained {
   readonly seconds: { readonly train: number; readonly total: number };
 }
 
-/** Trains in a temporary folder and gives the JSON. */
-export async function trainJson(words: readonly string[]): Promise<Trained> {
+/** The same with what the run's folder says. */
+export interface TrainedRun extends Trained {
+  /** Losses of the first position's steps, of models that have such. */
+  readonly losses: readonly number[];
+}
+
+/** Trains in a temporary folder and gives the JSON, and the losses out of the folder. */
+export async function trainJson(words: readonly string[]): Promise<TrainedRun> {
   const folder = mkdtempSync(join(tmpdir(), 'tilesight-acceptance-'));
   try {
     const { code, stdout, stderr } = await tilesight(['train', ...words, '--json', '--out', join(folder, 'run')]);
     if (code !== 0) throw new Error(`tilesight train ${words.join(' ')} ended with ${code}: ${stderr.slice(-600)}`);
-    return JSON.parse(stdout) as Trained;
+    const file = join(folder, 'run', lossPart(positionPart(0, 0)));
+    const losses = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as number[]) : [];
+    return { ...(JSON.parse(stdout) as Trained), losses };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
