@@ -18,6 +18,8 @@ export interface GpuOptions {
   readonly disableFeatures?: readonly string[];
   /** Which adapter to ask for where there are several. */
   readonly powerPreference?: GPUPowerPreference;
+  /** Told of every operation of a software adapter that is waited for. */
+  readonly onWait?: (operation: Promise<unknown>) => void;
 }
 
 /** Buffer usages, named here so that the platform-free code needs no global `GPUBufferUsage`. */
@@ -71,6 +73,7 @@ export class Gpu {
   #nextWindow = 0;
   #downloadWindow: DeviceBuffer | undefined;
   #downloads: Promise<void> = Promise.resolve();
+  readonly #onWait: GpuOptions['onWait'];
 
   constructor(
     readonly device: GPUDevice,
@@ -80,6 +83,7 @@ export class Gpu {
     options: GpuOptions,
   ) {
     this.memory = new Accountant(options.memoryBudgetBytes);
+    this.#onWait = profile.class === 'hardware' ? undefined : options.onWait;
     device.addEventListener('uncapturederror', (event) => {
       this.#failure ??= new TilesightError('device', `the device reported: ${oneLine(event.error.message)}`);
     });
@@ -90,6 +94,12 @@ export class Gpu {
         `the device was lost (${oneLine(info.message) || info.reason}): run the same command again, it goes on where it stopped`,
       );
     });
+  }
+
+  /** @internal Every wait for the device goes through here. */
+  waiting<T>(operation: Promise<T>): Promise<T> {
+    this.#onWait?.(operation);
+    return operation;
   }
 
   /** Throws what the device reported since, if anything. Called wherever results are awaited. */
@@ -135,7 +145,7 @@ export class Gpu {
     this.counters.pipelines += 1;
     return this.checked(`kernel ${kernel.name}`, async () => {
       const module = this.device.createShaderModule({ code: text, label: kernel.name });
-      const problems = (await module.getCompilationInfo()).messages.filter((message) => message.type === 'error');
+      const problems = (await this.waiting(module.getCompilationInfo())).messages.filter((message) => message.type === 'error');
       const first = problems[0];
       if (first) {
         const line = text.split('\n')[first.lineNum - 1] ?? '';
@@ -150,11 +160,13 @@ export class Gpu {
         entries.push({ binding: parameterBinding, visibility: 4, buffer: { type: 'uniform' } });
       }
       const layout = this.device.createBindGroupLayout({ entries, label: kernel.name });
-      const pipeline = await this.device.createComputePipelineAsync({
-        label: kernel.name,
-        layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module, entryPoint: 'main' },
-      });
+      const pipeline = await this.waiting(
+        this.device.createComputePipelineAsync({
+          label: kernel.name,
+          layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+          compute: { module, entryPoint: 'main' },
+        }),
+      );
       return { pipeline, layout };
     });
   }
@@ -170,7 +182,7 @@ export class Gpu {
       result = await body();
     } finally {
       for (let i = 0; i < scopes.length; i++) {
-        const error = await this.device.popErrorScope();
+        const error = await this.waiting(this.device.popErrorScope());
         if (error) found ??= new TilesightError('device', `${stage}: the device reported: ${oneLine(error.message)}`);
       }
     }
@@ -187,7 +199,7 @@ export class Gpu {
 
   /** Resolves when everything submitted so far is done. */
   async idle(stage: string): Promise<void> {
-    await this.device.queue.onSubmittedWorkDone();
+    await this.waiting(this.device.queue.onSubmittedWorkDone());
     this.assertHealthy(stage);
   }
 
@@ -222,7 +234,7 @@ export class Gpu {
       const encoder = this.device.createCommandEncoder({ label: 'upload' });
       encoder.copyBufferToBuffer(buffer, 0, target, offset + done, size);
       this.submit(encoder);
-      void buffer.mapAsync(2).then(release, release);
+      void this.waiting(buffer.mapAsync(2)).then(release, release);
     }
   }
 
@@ -254,7 +266,7 @@ export class Gpu {
   /** Maps a buffer and turns a failure into the device's own message. */
   async mapped(buffer: GPUBuffer, mode: GPUMapModeFlags, size: number, stage: string): Promise<void> {
     try {
-      await buffer.mapAsync(mode, 0, size);
+      await this.waiting(buffer.mapAsync(mode, 0, size));
     } catch (cause) {
       this.assertHealthy(stage);
       throw new TilesightError('device', `${stage}: reading from the device failed (${oneLine(String(cause))})`, {

@@ -96,7 +96,7 @@ export class Profiler {
   }
 
   async #collect({ labels, querySet, resolved, readable }: Pending): Promise<void> {
-    await readable.buffer.mapAsync(1);
+    await this.gpu.waiting(readable.buffer.mapAsync(1));
     const times = new BigUint64Array(readable.buffer.getMappedRange().slice(0));
     readable.buffer.unmap();
     this.#deviceOffset ??= (performance.now() - this.#origin) * 1000 - Number((times.at(-1) ?? 0n) / 1000n);

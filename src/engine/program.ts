@@ -235,7 +235,10 @@ export class Program {
     const used = this.slots[slot];
     if (!used || used.written.size === 0) return;
     const mappings = [...used.written].flatMap((input) => used.staging.get(input)?.buffer.mapAsync(2) ?? []);
-    used.writable = Promise.all(mappings).catch(() => undefined);
+    used.writable = this.gpu.waiting(Promise.all(mappings)).then(
+      () => undefined,
+      () => undefined,
+    );
     used.written = new Set();
   }
 

@@ -1,5 +1,6 @@
 import { createGpu, type Gpu, type GpuOptions } from '../engine/gpu.js';
 import { type ApiOptions, noticeOnStandardError, openApi } from './adapter.js';
+import { restBetweenPolls } from './polling.js';
 
 /** Options of {@link openGpu}: those of the device and those of finding an adapter. */
 export type OpenGpuOptions = GpuOptions & ApiOptions;
@@ -15,5 +16,5 @@ export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
   const { api, advice } = await openApi(options);
   if (advice !== undefined && !advised) (options.onNotice ?? noticeOnStandardError)(advice);
   advised ||= advice !== undefined;
-  return createGpu(api, options);
+  return createGpu(api, { onWait: restBetweenPolls(), ...options });
 }
