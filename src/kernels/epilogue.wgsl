@@ -11,10 +11,16 @@ const TAKES_RESIDUAL: bool = true;
 @group(0) @binding(2) var<storage, read> bias: array<Element>;
 @group(0) @binding(3) var<storage, read> residual: array<Element>;
 
-// sum: of one output; channel: its index into bias; index: into residual, which lies as the output does.
-fn finish(sum: Element, channel: u32, index: u32) -> Element {
-  var value = sum;
-  if (params.has_bias != 0u) { value += bias[channel]; }
+// What is added to all sums of a channel. Apart from the rest, so that a thread with several sums of one channel reads it once.
+fn bias_of(channel: u32) -> Element {
+  var value = Element(0.0);
+  if (params.has_bias != 0u) { value = bias[channel]; }
+  return value;
+}
+
+// sum: of one output; shift: its channel's bias; index: into residual, which lies as the output does.
+fn finish(sum: Element, shift: Element, index: u32) -> Element {
+  var value = sum + shift;
   if (TAKES_RESIDUAL && params.has_residual != 0u) { value += residual[index]; }
   let rectified = max(value, Element(0.0));
   value = select(value, rectified, params.activation != 0u);

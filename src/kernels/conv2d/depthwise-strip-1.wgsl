@@ -10,6 +10,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (index >= params.count) { return; }
   let strip = strip_of(index);
   var weights = weights_of(strip);
+  let shift = bias_of(strip.channel);
   var upper: array<vec4f, WIDTH>;  // has seen two lines
   var middle: array<vec4f, WIDTH>; // has seen one
   for (var step = 0u; step < params.strip + 2u; step++) {
@@ -22,7 +23,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         lower[i] = fma(weights[tap], values[i + tap], lower[i]);
       }
     }
-    if (step >= 2u) { store_line(strip, strip.y + step - 2u, upper); }
+    if (step >= 2u) { store_line(strip, strip.y + step - 2u, shift, upper); }
     upper = middle;
     middle = lower;
   }

@@ -9,6 +9,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (index >= params.count) { return; }
   let strip = strip_of(index);
   var weights = weights_of(strip);
+  let shift = bias_of(strip.channel);
   var sums: array<vec4f, WIDTH>;
   // Even steps end one output line and begin the next, odd ones are the middle of a line.
   for (var step = 0u; step < 2u * params.strip + 1u; step++) {
@@ -22,7 +23,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         next[i] = fma(weights[tap], values[2u * i + tap], next[i]);
       }
     }
-    if (ends && step > 0u) { store_line(strip, strip.y + step / 2u - 1u, sums); }
+    if (ends && step > 0u) { store_line(strip, strip.y + step / 2u - 1u, shift, sums); }
     if (ends) { sums = next; }
   }
 }

@@ -57,13 +57,13 @@ fn line_of(strip: Strip, y: u32, x: u32) -> array<vec4f, REACH> {
   return values;
 }
 
-fn store_line(strip: Strip, y: u32, sums: array<vec4f, WIDTH>) {
+fn store_line(strip: Strip, y: u32, shift: vec4f, sums: array<vec4f, WIDTH>) {
   var values = sums;
   let line = (strip.image * params.out_height + y) * params.out_width;
   for (var i = 0u; i < WIDTH; i++) { // unroll-memory
     if (y < params.out_height && strip.x + i < params.out_width) {
       let index = (line + strip.x + i) * params.channels + strip.channel;
-      result[index] = finish(values[i], strip.channel, index);
+      result[index] = finish(values[i], shift, index);
     }
   }
 }

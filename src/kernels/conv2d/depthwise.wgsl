@@ -40,5 +40,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       sum = fma(input[at], weight[(ky * params.kernel_width + kx) * params.channels + channel], sum);
     }
   }
-  result[index] = finish(sum, channel, index);
+  result[index] = finish(sum, bias_of(channel), index);
 }

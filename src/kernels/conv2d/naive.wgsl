@@ -44,5 +44,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       }
     }
   }
-  result[index] = finish(sum, channel, index);
+  result[index] = finish(sum, bias_of(channel), index);
 }

@@ -38,6 +38,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       half[line * TILE + i] = transformed[i];
     }
   }
+  let shift = bias_of(channel);
   for (var column = 0u; column < TILE; column++) { // unroll-memory
     var values: array<Value, SIZE>;
     for (var i = 0u; i < SIZE; i++) { // unroll
@@ -49,7 +50,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       let y = first_y + i;
       if (x < params.out_width && y < params.out_height) {
         let at = ((first_line + y) * params.out_width + x) * params.channels + channel;
-        result[at] = finish(outputs[i], channel, at);
+        result[at] = finish(outputs[i], shift, at);
       }
     }
   }

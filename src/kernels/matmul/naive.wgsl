@@ -29,5 +29,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   for (var k = 0u; k < params.inner; k++) {
     sum += a[first_a + k * step_a] * b[first_b + k * step_b];
   }
-  result[index] = finish(sum, column, index);
+  result[index] = finish(sum, bias_of(column), index);
 }

@@ -32,7 +32,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       }
     }
   }
+  let shift = shift_of(plane, column);
   for (var i = 0u; i < ROWS; i++) { // unroll-memory
-    store(sums[i], plane, first_row + i, column);
+    store(sums[i], shift, plane, first_row + i, column);
   }
 }

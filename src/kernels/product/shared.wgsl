@@ -78,9 +78,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       }
     }
   }
-  for (var i = 0u; i < 4 * HEIGHT; i++) { // unroll-memory
-    for (var w = 0u; w < WIDTH; w++) { // unroll-memory
-      store(sums[i * WIDTH + w], group.z, (tile.y * ROWS + i / 4u * SIDE + local.y) * 4u + i % 4u, column + w * SIDE);
+  for (var w = 0u; w < WIDTH; w++) { // unroll-memory
+    let shift = shift_of(group.z, column + w * SIDE);
+    for (var i = 0u; i < 4 * HEIGHT; i++) { // unroll-memory
+      store(sums[i * WIDTH + w], shift, group.z, (tile.y * ROWS + i / 4u * SIDE + local.y) * 4u + i % 4u, column + w * SIDE);
     }
   }
 }

@@ -85,7 +85,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     for (var at = lane; at < M * 4u; at += SUBGROUP) {
       let start = subgroup * M * 16u + at * 4u;
       let sum = vec4f(sums_out[start], sums_out[start + 1u], sums_out[start + 2u], sums_out[start + 3u]);
-      store(sum, group.z, tile.y * 64u + first_row + i * M + at / 4u, tile.x * 16u + first_column / 4u + at % 4u);
+      let sum_column = tile.x * 16u + first_column / 4u + at % 4u;
+      store(sum, shift_of(group.z, sum_column), group.z, tile.y * 64u + first_row + i * M + at / 4u, sum_column);
     }
   }
 }

@@ -47,9 +47,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     }
   }
   // Not written out in software: each store in the text costs the compiler tens of milliseconds.
-  for (var i = 0u; i < ROWS; i++) { // unroll-memory
-    for (var j = 0u; j < GROUPS; j++) { // unroll-memory
-      store(sums[i * GROUPS + j], group.z, first_row + i, column + j * SUBGROUP);
+  for (var j = 0u; j < GROUPS; j++) { // unroll-memory
+    let shift = shift_of(group.z, column + j * SUBGROUP);
+    for (var i = 0u; i < ROWS; i++) { // unroll-memory
+      store(sums[i * GROUPS + j], shift, group.z, first_row + i, column + j * SUBGROUP);
     }
   }
 }

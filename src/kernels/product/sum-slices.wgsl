@@ -20,5 +20,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (index >= params.count) { return; }
   var sum = 0.0;
   for (var slice = 0u; slice < params.slices; slice++) { sum += parts[slice * params.count + index]; }
-  result[index] = finish(sum, index % params.channels, index);
+  result[index] = finish(sum, bias_of(index % params.channels), index);
 }
