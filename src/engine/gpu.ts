@@ -145,7 +145,9 @@ export class Gpu {
     this.counters.pipelines += 1;
     return this.checked(`kernel ${kernel.name}`, async () => {
       const module = this.device.createShaderModule({ code: text, label: kernel.name });
-      const problems = (await this.waiting(module.getCompilationInfo())).messages.filter((message) => message.type === 'error');
+      const problems = (await this.waiting(module.getCompilationInfo())).messages.filter(
+        (message) => message.type === 'error',
+      );
       const first = problems[0];
       if (first) {
         const line = text.split('\n')[first.lineNum - 1] ?? '';
