@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { AdapterProfile } from '../../src/engine/adapter.js';
+import { assumedAdapter, type AdapterProfile } from '../../src/engine/adapter.js';
 import { Graph } from '../../src/engine/graph.js';
 import { compile, type PlanOptions } from '../../src/engine/plan.js';
 import { Program } from '../../src/engine/program.js';
 import type { HostTensor } from '../../src/engine/tensor.js';
-import { nearest } from '../../src/kernels/nearest/nearest.js';
+import { nearest, teamFor } from '../../src/kernels/nearest/nearest.js';
 import { testGpu } from '../gpu.js';
 import { nearestReference } from '../reference/nearest.js';
 import { randomTensor, runOperator } from './harness.js';
@@ -81,10 +81,11 @@ const variants = ['naive', 'register', 'subgroup', 'shared'];
 /** The same adapter as if it were a large device: other tiles, more segments, sums over a row by many threads. */
 const asHardware = (profile: AdapterProfile): AdapterProfile => ({ ...profile, class: 'hardware' });
 
-/** Every variant as the adapter runs it, and the plainest (which compiles quickly) as on a large device. */
+/** Every variant as the adapter runs it; the plainest, and selection by a workgroup together, as on a large device. */
 const settings = (profile: AdapterProfile): (readonly [string, AdapterProfile])[] => [
   ...variants.map((variant) => [variant, profile] as const),
   ['naive', asHardware(profile)],
+  ['register', asHardware(profile)],
 ];
 
 describe('nearest', () => {
@@ -145,6 +146,34 @@ describe('nearest', () => {
         }
       }
     }
+  });
+
+  it('selects together on hardware what each thread selects alone in software', async () => {
+    const { profile } = await testGpu();
+    // More equal rows than a list has members, in all slices; the second bank has fewer rows than a workgroup has slices.
+    const rows = randomTensor([100, 8], 41);
+    const bank: HostTensor = { shape: [2300, 8], data: new Float32Array(2300 * 8) };
+    for (let row = 0; row < 2300; row++)
+      bank.data.set(rows.data.subarray((row % 100) * 8, ((row % 100) + 1) * 8), row * 8);
+    const tiny: HostTensor = { shape: [17, 8], data: bank.data.subarray(0, 17 * 8) };
+    for (const k of [1, 2, 9, 16]) {
+      // A multiple of the tile of eight queries, one less, and a single one.
+      const queries = randomTensor([[16, 23, 1][k % 3] ?? 1, 8], 50 + k);
+      for (const searched of [bank, tiny]) {
+        const alone = await search(queries, searched, k, { kernels: { nearest: 'register' } });
+        // All rows at once in two segments; and in chunks of some hundred rows, as the binding limit cuts them.
+        for (const adapter of [asHardware(profile), limited(asHardware(profile), 64 * 1024)]) {
+          expect(await search(queries, searched, k, { adapter, kernels: { nearest: 'register' } })).toEqual(alone);
+        }
+      }
+    }
+  });
+
+  it('takes as large a team as workgroup memory has room for, and none in software', () => {
+    expect(teamFor(4, assumedAdapter)).toEqual({ queries: 8, slices: 32 });
+    expect(teamFor(19, assumedAdapter)).toEqual({ queries: 8, slices: 8 });
+    expect(teamFor(4, { ...assumedAdapter, class: 'lavapipe' })).toBeUndefined();
+    expect(teamFor(4, { ...assumedAdapter, class: 'swiftshader' })).toBeUndefined();
   });
 
   it('measures vectors that nearly coincide without cancellation', async () => {

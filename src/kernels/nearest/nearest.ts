@@ -1,6 +1,6 @@
 import type { AdapterProfile } from '../../engine/adapter.js';
 import { TilesightError } from '../../engine/errors.js';
-import { foldWorkgroups } from '../../engine/kernel.js';
+import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import type { BufferView, Graph, Lowering, Operator, Tensor, Variant } from '../../engine/graph.js';
 import { formatBytes } from '../../engine/memory.js';
 import { bytesPerElement } from '../../engine/tensor.js';
@@ -13,15 +13,20 @@ import {
   productRuns,
   type ProductKernelName,
 } from '../product/product.js';
+import { unroll } from '../unroll.js';
 import finishSource from './finish.wgsl';
 import listSource from './list.wgsl';
+import mergeTeamSource from './merge-team.wgsl';
 import mergeSource from './merge.wgsl';
 import normsSource from './norms.wgsl';
 import refineSource from './refine.wgsl';
 import naiveSource from './search-naive.wgsl';
 import searchSource from './search.wgsl';
+import selectTeamSource from './select-team.wgsl';
 import selectSource from './select.wgsl';
 import { bankSource, rowSums, type BankType } from './sources.js';
+import storeListSource from './store-list.wgsl';
+import teamSource from './team.wgsl';
 import transposeSource from './transpose.wgsl';
 import widenSource from './widen.wgsl';
 
@@ -75,10 +80,53 @@ interface SearchLayout {
   readonly queries: number;
 }
 
+/** A workgroup whose threads select together (`team.wgsl`). */
+interface Team {
+  readonly queries: number;
+  readonly slices: number;
+}
+
+/**
+ * The largest team whose lists fit workgroup memory, on hardware; in software, where barriers cost more than walking through
+ * the rows, and on adapters where none fits, undefined: each thread then makes lists of its own.
+ */
+export function teamFor(list: number, { class: kind, limits }: AdapterProfile): Team | undefined {
+  if (kind !== 'hardware') return undefined;
+  const slices = [32, 16, 8].find(
+    (count) =>
+      8 * count <= limits.maxComputeInvocationsPerWorkgroup &&
+      8 * count * list * 8 <= limits.maxComputeWorkgroupStorageSize,
+  );
+  return slices === undefined ? undefined : { queries: 8, slices };
+}
+
+const teamKernels = new Map<string, Kernel>();
+
+/** A kernel of a team, written out for the length of its lists. */
+function teamKernel(name: string, sources: readonly string[], list: number, { queries, slices }: Team): Kernel {
+  const full = `nearest/${name} list=${list} slices=${slices}`;
+  const constants = { LIST: list, QUERIES: queries, SLICES: slices };
+  const kernel = teamKernels.get(full) ?? {
+    name: full,
+    source: unroll([teamSource, ...sources].join('\n'), constants),
+    constants,
+  };
+  teamKernels.set(full, kernel);
+  return kernel;
+}
+
+/**
+ * Rows that a team goes through as fast as a further dispatch would merge two segments, and workgroups that keep a large
+ * device busy: as many as an H100 has multiprocessors, nearly.
+ */
+const teamSegmentRows = 2048;
+const teamWorkgroups = 128;
+
 const wholeColumns = (queries: number): number => Math.ceil(queries / 4) * 4;
 
 function layOut(
   { queries, rows, elements, list }: { queries: number; rows: number; elements: number; list: number },
+  team: Team | undefined,
   adapter: AdapterProfile,
 ): SearchLayout {
   const limit = adapter.limits.maxStorageBufferBindingSize;
@@ -99,8 +147,10 @@ function layOut(
     );
   }
   // Enough threads to fill the device, but segments long enough to be worth their lists.
-  const wanted = Math.ceil((adapter.class === 'hardware' ? 32_768 : 512) / together);
-  let segmentRows = Math.max(rowGrain, Math.ceil(rows / wanted / rowGrain) * rowGrain);
+  const wanted = team
+    ? Math.ceil(teamWorkgroups / Math.ceil(together / team.queries))
+    : Math.ceil((adapter.class === 'hardware' ? 32_768 : 512) / together);
+  let segmentRows = Math.max(team ? teamSegmentRows : rowGrain, Math.ceil(rows / wanted / rowGrain) * rowGrain);
   const count = (): number => chunks.reduce((sum, chunk) => sum + Math.ceil(chunk.count / segmentRows), 0);
   while (count() > chunks.length && count() * together * listBytes > limit) segmentRows *= 2;
   return { chunks, segmentRows, segments: count(), queries: together };
@@ -144,15 +194,15 @@ interface Ranking {
 }
 
 /** Ranks the rows of a chunk segment by segment, and leaves a list a query and segment. */
-function rank(lowering: Lowering, { product }: SearchVariant, ranking: Ranking): void {
+function rank(lowering: Lowering, { product }: SearchVariant, team: Team | undefined, ranking: Ranking): void {
   const { bank, chunk, columns, scores, widened, norms, values, indices, parameters } = ranking;
-  const { queries, columns: width, elements, segment_rows } = parameters;
+  const { queries, columns: width, elements, segment_rows, list } = parameters;
   const type = bankType(bank);
   const part = rowView(bank, chunk, elements * bytesPerElement(bank.dtype));
   const flops = 2 * queries * chunk.count * elements;
-  const workgroups = [Math.ceil(queries / 64), Math.ceil(chunk.count / segment_rows), 1] as const;
+  const workgroups = [Math.ceil(queries / (team?.queries ?? 64)), Math.ceil(chunk.count / segment_rows), 1] as const;
   if (!product) {
-    const source = [bankSource[type], listSource, searchSource, naiveSource].join('\n');
+    const source = [bankSource[type], listSource, searchSource, storeListSource, naiveSource].join('\n');
     const kernel = { name: `nearest/naive-${type}`, source };
     lowering.dispatch({ kernel, bindings: [norms, values, indices, columns, part], parameters, workgroups, flops });
     return;
@@ -179,7 +229,9 @@ function rank(lowering: Lowering, { product }: SearchVariant, ranking: Ranking):
     ...{ planes: onePlane, epilogue: noEpilogue, flops },
   });
   lowering.dispatch({
-    kernel: { name: 'nearest/select', source: [listSource, searchSource, selectSource].join('\n') },
+    kernel: team
+      ? teamKernel('select-team', [searchSource, selectTeamSource], list, team)
+      : { name: 'nearest/select', source: [listSource, searchSource, storeListSource, selectSource].join('\n') },
     bindings: [norms, values, indices, scores],
     parameters,
     workgroups,
@@ -208,7 +260,9 @@ const nearestOperator: Operator<{ k: number }> = {
     const list = k + spareMembers;
     const vectors = elements / 4;
     const bankRowBytes = elements * bytesPerElement(bank.dtype);
-    const { chunks, segmentRows, segments, queries: most } = layOut({ queries: count, rows, elements, list }, adapter);
+    const team = variant.product && teamFor(list, adapter);
+    const sizes = { queries: count, rows, elements, list };
+    const { chunks, segmentRows, segments, queries: most } = layOut(sizes, team, adapter);
     const bound = rowChunks(rows, bankRowBytes, limits.maxStorageBufferBindingSize, 'nearest: the bank');
     const sums = rowSums(adapter);
 
@@ -244,7 +298,7 @@ const nearestOperator: Operator<{ k: number }> = {
       });
       let firstSegment = 0;
       for (const chunk of chunks) {
-        rank(lowering, variant, {
+        rank(lowering, variant, team, {
           ...{ bank, chunk, columns, scores, widened, norms, values, indices },
           parameters: {
             queries: together.count,
@@ -261,10 +315,12 @@ const nearestOperator: Operator<{ k: number }> = {
       }
       if (segments > 1) {
         lowering.dispatch({
-          kernel: { name: 'nearest/merge', source: `${listSource}\n${mergeSource}` },
+          kernel: team
+            ? teamKernel('merge-team', [mergeTeamSource], list, team)
+            : { name: 'nearest/merge', source: `${listSource}\n${mergeSource}` },
           bindings: [values, indices, joined],
           parameters: { queries: together.count, segments, list },
-          workgroups: fold(together.count),
+          workgroups: team ? [Math.ceil(together.count / team.queries), 1, 1] : fold(together.count),
         });
       }
       for (const chunk of bound) {

@@ -1,4 +1,4 @@
-// What the kernels share that rank bank rows: parameters, and how a thread leaves its list.
+// What the kernels share that rank bank rows: parameters, and where their lists go.
 //
 // Rows b are ranked for a query q by ½|b − o|² − b·(q − o), which orders them as the distance does. The origin o is row 0 of
 // the bank: what all vectors have in common then costs less of the precision. Still, rounding grows with the lengths of the
@@ -18,11 +18,3 @@ struct Params {
 @group(0) @binding(0) var<storage, read> norms: array<f32>;        // ½|b − o|² of the whole bank
 @group(0) @binding(1) var<storage, read_write> values: array<f32>; // [segments][list][queries]
 @group(0) @binding(2) var<storage, read_write> indices: array<u32>;
-
-fn store_list(query: u32, segment: u32) {
-  let first = (params.first_segment + segment) * params.list * params.queries + query;
-  for (var slot = 0u; slot < params.list; slot++) {
-    values[first + slot * params.queries] = list_values[slot];
-    indices[first + slot * params.queries] = list_indices[slot];
-  }
-}
