@@ -4,7 +4,8 @@ import { Graph } from '../../src/engine/graph.js';
 import { compile, type PlanOptions } from '../../src/engine/plan.js';
 import { Program } from '../../src/engine/program.js';
 import type { HostTensor } from '../../src/engine/tensor.js';
-import { nearest, teamFor } from '../../src/kernels/nearest/nearest.js';
+import { nearest } from '../../src/kernels/nearest/nearest.js';
+import { teamFor } from '../../src/kernels/nearest/team.js';
 import { testGpu } from '../gpu.js';
 import { nearestReference } from '../reference/nearest.js';
 import { randomTensor, runOperator } from './harness.js';
@@ -197,17 +198,14 @@ describe('nearest', () => {
     const bank = randomTensor([200, 64], 32);
     const gpu = await testGpu();
     const rounded: HostTensor = { shape: bank.shape, data: bank.data.map((value) => Math.fround(toHalf(value))) };
-    for (const variant of variants) {
+    for (const [variant, adapter] of settings(gpu.profile)) {
       const graph = new Graph('half');
       const q = graph.parameter('queries', queries.shape, { contents: () => queries });
       const b = graph.parameter('bank', bank.shape, { contents: () => bank, dtype: 'f16' });
       const { distances, indices } = nearest(graph, q, b, { k: 4 });
       graph.output(distances);
       graph.output(indices);
-      const program = await Program.create(
-        gpu,
-        compile(graph, { adapter: gpu.profile, kernels: { nearest: variant } }),
-      );
+      const program = await Program.create(gpu, compile(graph, { adapter, kernels: { nearest: variant } }));
       const results = await program.execute(new Map());
       program.destroy();
       expectNearest(queries, rounded, 4, {

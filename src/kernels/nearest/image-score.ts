@@ -4,8 +4,9 @@ import { bytesPerElement } from '../../engine/tensor.js';
 import { argmax } from '../argmax.js';
 import gatherSource from './gather-rows.wgsl';
 import scoreSource from './image-score.wgsl';
-import { maximumNeighbours, nearest, rowChunks, rowView } from './nearest.js';
+import { maximumNeighbours, nearest } from './nearest.js';
 import pickSource from './pick-number.wgsl';
+import { rowChunks, rowView } from './row-chunks.js';
 import { bankSource } from './sources.js';
 
 const gatherRowsOperator: Operator<undefined> = {

@@ -1,7 +1,7 @@
 import type { AdapterProfile } from '../../engine/adapter.js';
 import { TilesightError } from '../../engine/errors.js';
-import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
-import type { BufferView, Graph, Lowering, Operator, Tensor, Variant } from '../../engine/graph.js';
+import { foldWorkgroups } from '../../engine/kernel.js';
+import type { Graph, Lowering, Operator, Tensor, Variant } from '../../engine/graph.js';
 import { formatBytes } from '../../engine/memory.js';
 import { bytesPerElement } from '../../engine/tensor.js';
 import {
@@ -13,20 +13,19 @@ import {
   productRuns,
   type ProductKernelName,
 } from '../product/product.js';
-import { unroll } from '../unroll.js';
-import finishSource from './finish.wgsl';
 import listSource from './list.wgsl';
+import { measure } from './measure.js';
 import mergeTeamSource from './merge-team.wgsl';
 import mergeSource from './merge.wgsl';
 import normsSource from './norms.wgsl';
-import refineSource from './refine.wgsl';
+import { rowChunks, rowGrain, rowView, type RowChunk } from './row-chunks.js';
 import naiveSource from './search-naive.wgsl';
 import searchSource from './search.wgsl';
 import selectTeamSource from './select-team.wgsl';
 import selectSource from './select.wgsl';
 import { bankSource, rowSums, type BankType } from './sources.js';
 import storeListSource from './store-list.wgsl';
-import teamSource from './team.wgsl';
+import { teamFor, teamKernel, teamSegmentRows, teamWorkgroups, type Team } from './team.js';
 import transposeSource from './transpose.wgsl';
 import widenSource from './widen.wgsl';
 
@@ -35,36 +34,6 @@ export const maximumNeighbours = 16;
 
 /** Members of a list beyond the neighbours asked for: room for what the ranking's rounding puts in the wrong order. */
 const spareMembers = 3;
-
-/** Chunks begin at multiples of so many rows, which keeps every binding's offset aligned. */
-const rowGrain = 64;
-
-/** Rows of a matrix that are bound together. */
-export interface RowChunk {
-  readonly first: number;
-  readonly count: number;
-}
-
-/** Cuts rows into chunks that fit one binding and have at most `most` rows. */
-export function rowChunks(rows: number, bytesPerRow: number, limit: number, what: string, most = Infinity): RowChunk[] {
-  const fit = Math.min(limit / bytesPerRow, most);
-  const whole = Math.floor(fit / rowGrain) * rowGrain;
-  if (whole === 0 && rows > fit) {
-    throw new TilesightError(
-      'memory',
-      `${what}: ${rowGrain} rows of ${formatBytes(bytesPerRow)} pass what the device binds, ${formatBytes(limit)}`,
-    );
-  }
-  const size = rows <= fit ? rows : whole;
-  const chunks: RowChunk[] = [];
-  for (let first = 0; first < rows; first += size) chunks.push({ first, count: Math.min(size, rows - first) });
-  return chunks;
-}
-
-/** The part of a matrix's memory that holds a chunk of its rows. */
-export function rowView(tensor: Tensor, { first, count }: RowChunk, bytesPerRow: number): BufferView {
-  return { tensor, offsetBytes: first * bytesPerRow, sizeBytes: count * bytesPerRow };
-}
 
 /** Most bytes of a block of scores, a row of the bank by a query each. */
 const scoreBytes = 8 * 2 ** 20;
@@ -79,48 +48,6 @@ interface SearchLayout {
   readonly segments: number;
   readonly queries: number;
 }
-
-/** A workgroup whose threads select together (`team.wgsl`). */
-interface Team {
-  readonly queries: number;
-  readonly slices: number;
-}
-
-/**
- * The largest team whose lists fit workgroup memory, on hardware; in software, where barriers cost more than walking through
- * the rows, and on adapters where none fits, undefined: each thread then makes lists of its own.
- */
-export function teamFor(list: number, { class: kind, limits }: AdapterProfile): Team | undefined {
-  if (kind !== 'hardware') return undefined;
-  const slices = [32, 16, 8].find(
-    (count) =>
-      8 * count <= limits.maxComputeInvocationsPerWorkgroup &&
-      8 * count * list * 8 <= limits.maxComputeWorkgroupStorageSize,
-  );
-  return slices === undefined ? undefined : { queries: 8, slices };
-}
-
-const teamKernels = new Map<string, Kernel>();
-
-/** A kernel of a team, written out for the length of its lists. */
-function teamKernel(name: string, sources: readonly string[], list: number, { queries, slices }: Team): Kernel {
-  const full = `nearest/${name} list=${list} slices=${slices}`;
-  const constants = { LIST: list, QUERIES: queries, SLICES: slices };
-  const kernel = teamKernels.get(full) ?? {
-    name: full,
-    source: unroll([teamSource, ...sources].join('\n'), constants),
-    constants,
-  };
-  teamKernels.set(full, kernel);
-  return kernel;
-}
-
-/**
- * Rows that a team goes through as fast as a further dispatch would merge two segments, and workgroups that keep a large
- * device busy: as many as an H100 has multiprocessors, nearly.
- */
-const teamSegmentRows = 2048;
-const teamWorkgroups = 128;
 
 const wholeColumns = (queries: number): number => Math.ceil(queries / 4) * 4;
 
@@ -323,21 +250,10 @@ const nearestOperator: Operator<{ k: number }> = {
           workgroups: team ? [Math.ceil(together.count / team.queries), 1, 1] : fold(together.count),
         });
       }
-      for (const chunk of bound) {
-        const members = together.count * list;
-        lowering.dispatch({
-          kernel: { name: `nearest/refine-${type}`, source: [bankSource[type], sums.source, refineSource].join('\n') },
-          bindings: [asked, rowView(bank, chunk, bankRowBytes), joined, squares],
-          parameters: { queries: together.count, members, vectors, rows: chunk.count, first_row: chunk.first },
-          workgroups: fold(members * sums.lanes),
-          flops: (3 * members * elements) / bound.length,
-        });
-      }
-      lowering.dispatch({
-        kernel: { name: 'nearest/finish', source: finishSource },
-        bindings: [squares, joined, rowView(distances, together, k * 4), rowView(neighbours, together, k * 4)],
-        parameters: { queries: together.count, members: Math.min(list, rows), neighbours: k },
-        workgroups: fold(together.count),
+      measure(lowering, {
+        ...{ queries: asked, bank, chunks: bound, lists: joined, squares, type },
+        ...{ distances: rowView(distances, together, k * 4), neighbours: rowView(neighbours, together, k * 4) },
+        ...{ count: together.count, list, k },
       });
     }
   },

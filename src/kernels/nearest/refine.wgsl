@@ -1,5 +1,5 @@
-// Squared distances of the listed rows from the differences themselves, which do not cancel: LANES neighbouring threads
-// measure a member of the lists if its row is among those bound.
+// Squared distances of the listed rows: LANES neighbouring threads measure a member of the lists if its row is among those
+// bound.
 
 struct Params {
   queries: u32,
@@ -9,9 +9,7 @@ struct Params {
   first_row: u32, // number of the first
 }
 
-@group(0) @binding(0) var<storage, read> queries: array<vec4f>; // [queries][vectors]
-@group(0) @binding(1) var<storage, read> bank: array<Stored>;   // [rows][vectors]
-@group(0) @binding(2) var<storage, read> merged: array<u32>;    // [list][queries]
+@group(0) @binding(2) var<storage, read> merged: array<u32>; // [list][queries]
 @group(0) @binding(3) var<storage, read_write> squares: array<f32>;
 @group(0) @binding(4) var<uniform> params: Params;
 
@@ -21,13 +19,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let row = merged[min(member, params.members - 1u)] - params.first_row; // wraps to something large for earlier rows
   let measured = member < params.members && row < params.rows;
   var sum = 0.0;
-  if (measured) {
-    let query = member % params.queries * params.vectors;
-    for (var k = thread % LANES; k < params.vectors; k += LANES) {
-      let difference = queries[query + k] - widen(bank[row * params.vectors + k]);
-      sum += dot(difference, difference);
-    }
-  }
+  if (measured) { sum = square_between(member % params.queries, row, thread % LANES); }
   sum = sum_of_lanes(sum, thread);
   if (measured && thread % LANES == 0u) { squares[member] = sum; }
 }
