@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { BenchOptions, BenchReport } from '../src/cli/bench.js';
 import type { Gpu } from '../src/engine/gpu.js';
 import { adapterPeers, engineNames, type EngineName, type NetworkJob } from './engines/engine.js';
-import { startEngine, type EngineProcess } from './engines/process.js';
+import { startEngine, warmRun, type EngineProcess } from './engines/process.js';
 import { installPeers } from './peers.js';
 import { floatsOf, prepareNetwork, type PreparedNetwork } from './prepare.js';
 import { makeReport, type Row } from './report.js';
@@ -115,12 +115,7 @@ async function measureWarm(
     );
     options.onNote(`  ${engine.name}: loaded and first run in ${Math.round(load + run)} ms`);
   }
-  const run = (engine: EngineProcess) => (): Promise<number> => {
-    options.signal.throwIfAborted();
-    return engine.ask({ type: 'run' });
-  };
-  const tasks = new Map(engines.map((engine) => [engine.name as string, run(engine)]));
-  if (!options.tiny) await interleave(tasks, { iterations: 1, time: 0 });
+  const tasks = new Map(engines.map((engine) => [engine.name as string, warmRun(engine, options.signal)]));
   const iterations = options.samples ?? (options.tiny ? 2 : one.batch === 1 ? 15 : 5);
   const samples = await interleave(tasks, { iterations, time: 0 });
   const own = outputs.get('tilesight') ?? [];

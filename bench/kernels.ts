@@ -1,20 +1,22 @@
 import type { BenchOptions, BenchReport } from '../src/cli/bench.js';
 import type { Gpu } from '../src/engine/gpu.js';
-import { compile } from '../src/engine/plan.js';
+import type { Graph } from '../src/engine/graph.js';
+import { compile, type Plan, type PlanOptions } from '../src/engine/plan.js';
 import { loadTuning } from '../src/node/tuning.js';
 import type { Reference } from '../test/kernels/harness.js';
 import { startBruteForce } from './brute-force.js';
-import { kernelCases, type KernelCase } from './kernel-cases.js';
-import { measureProgram } from './programs.js';
+import type { KernelCase, OperatorCase } from './cases/case.js';
+import { kernelCases } from './kernel-cases.js';
+import { measureProgram, measurePrograms, type MeasuredProgram } from './programs.js';
 import { randomNumbers } from './random.js';
 import { makeReport, type Row } from './report.js';
-import { measureRoofs, type Roofs } from './roofs.js';
+import { higherRoof, measureRoofs, roofsOf, type Roofs } from './roofs.js';
 import { measure, scaled, type Effort, type Spread } from './timing.js';
 import { tuneBackbones } from './tune.js';
 
-/** A variant at a shape with its rates; what the summary is taken from. */
+/** A variant at a shape with what it took; what the summary is taken from. */
 interface Measured {
-  readonly one: Pick<KernelCase, 'kernel' | 'shape' | 'sameSizes' | 'flops' | 'bytes' | 'bound'>;
+  readonly one: Pick<KernelCase, 'kernel' | 'shape' | 'flops' | 'bytes' | 'bound'>;
   readonly variant: string;
   readonly chosen: boolean;
   readonly milliseconds: Spread;
@@ -22,7 +24,11 @@ interface Measured {
   /** Largest error relative to the largest value, and as a share of the bound of 32-bit sums. */
   readonly error: number | null;
   readonly shareOfBound: number | null;
+  /** Rate as a share of that of the best matrix product of the same sizes, both sampled turn by turn. */
+  readonly overProduct: number | null;
 }
+
+type Planning = Omit<PlanOptions, 'kernels'>;
 
 /** Every variant at the shapes of the real backbones beside the roofs, and the brute force on the processor. */
 export async function benchKernels(gpu: Gpu, options: BenchOptions): Promise<BenchReport> {
@@ -32,49 +38,108 @@ export async function benchKernels(gpu: Gpu, options: BenchOptions): Promise<Ben
   const copied = options.tiny ? 2 ** 16 : gpu.profile.class === 'hardware' ? 2 ** 26 : 2 ** 24;
   const before = await measureRoofs(gpu, effort, copied);
   const tuning = await loadTuning(gpu);
+  const planning: Planning = { adapter: gpu.profile, ...(tuning && { tuning }) };
   const measured: Measured[] = [];
   for (const make of kernelCases(gpu, options.tiny === true)) {
     options.signal.throwIfAborted();
     const one = make();
     if (!`${one.kernel} ${one.shape}`.includes(options.only ?? '')) continue;
-    const planning = { adapter: gpu.profile, ...(tuning && { tuning }) };
-    const plain = compile(one.graph, planning);
-    const own = [...plain.alternatives].find(([key]) => key.startsWith(`${one.operator}|`));
-    const variants = own?.[1] ?? ['the only one'];
-    const chosen = own ? (plain.choices.get(own[0]) ?? '') : 'the only one';
-    const reference = one.reference?.();
-    for (const variant of variants) {
-      options.signal.throwIfAborted();
-      options.onNote(`${one.kernel} ${one.shape}: ${variant}`);
-      const plan = own ? compile(one.graph, { ...planning, kernels: { [one.operator ?? '']: variant } }) : plain;
-      const result = await measureProgram(gpu, plan, effort, {
-        read: one.outputs,
-        ...(one.prepare && { prepare: one.prepare }),
-      });
-      const difference = reference && result.outputs[0] ? compare(result.outputs[0], reference) : undefined;
-      measured.push({
-        one,
-        variant,
-        chosen: variant === chosen,
-        milliseconds: scaled(result.milliseconds, 1 / (one.repeats ?? 1)),
-        coldMilliseconds: result.coldMilliseconds,
-        error: difference?.error ?? null,
-        shareOfBound: difference?.shareOfBound ?? null,
-      });
-    }
+    measured.push(...(await measureCase(gpu, one, planning, effort, options)));
     const search = bruteForceOf(one);
     if (search) measured.push(await measureBruteForce(one, search, effort));
   }
-  // A roof is what can be reached: the higher of two measurements, so that a busy moment does not lower it.
   const after = await measureRoofs(gpu, effort, copied);
-  const roofs = higherRoofs(before, after);
+  const highest = before.map((roof, index) => higherRoof(roof, after[index] ?? roof));
+  const roofs = roofsOf(highest);
   const rows = [
-    ...roofRows(roofs),
+    ...highest.map((roof): Row => ({ ...roof })),
     ...measured.map((entry) => row(entry, roofs)),
     ...(options.tune ? await tuneBackbones(gpu, options) : []),
   ];
   return makeReport(gpu, rows, summarise(measured, roofs));
 }
+
+/** Measures all variants of a case, and only then compares them with 64 bits: meanwhile a device would lower its clocks. */
+async function measureCase(
+  gpu: Gpu,
+  one: KernelCase,
+  planning: Planning,
+  effort: Effort,
+  { signal, onNote }: BenchOptions,
+): Promise<Measured[]> {
+  const results: { variant: string; chosen: boolean; result: MeasuredProgram }[] = [];
+  let overProduct: number | null = null;
+  if ('measure' in one) {
+    onNote(`${one.kernel} ${one.shape}`);
+    results.push({ variant: 'the only one', chosen: true, result: await one.measure(effort) });
+  } else {
+    const { variants, chosen, plan } = variantsOf(one, planning);
+    for (const variant of variants) {
+      signal.throwIfAborted();
+      onNote(`${one.kernel} ${one.shape}: ${variant}`);
+      const result = await measureProgram(gpu, plan(variant), effort, {
+        read: one.outputs,
+        ...(one.prepare && { prepare: one.prepare }),
+      });
+      results.push({ variant, chosen: variant === chosen, result });
+    }
+    if (one.product) {
+      onNote(`${one.kernel} ${one.shape} beside products`);
+      overProduct = await compareWithProduct(gpu, plan(chosen), one.product(), planning, effort);
+    }
+  }
+  const reference = one.reference?.();
+  return results.map(({ variant, chosen, result: { milliseconds, coldMilliseconds, outputs } }) => {
+    const difference = reference && outputs[0] ? compare(outputs[0], reference) : undefined;
+    return {
+      one,
+      variant,
+      chosen,
+      milliseconds: scaled(milliseconds, 1 / (one.repeats ?? 1)),
+      coldMilliseconds,
+      error: difference?.error ?? null,
+      shareOfBound: difference?.shareOfBound ?? null,
+      overProduct: chosen ? overProduct : null,
+    };
+  });
+}
+
+/** Names of the variants that apply to a graph, the one that the planner takes, and the plan with a given one. */
+function variantsOf(
+  { graph, operator }: Pick<OperatorCase, 'graph' | 'operator'>,
+  planning: Planning,
+): { variants: readonly string[]; chosen: string; plan: (variant: string) => Plan } {
+  const plain = compile(graph, planning);
+  const [own] = [...plain.alternatives].filter(([key]) => key.startsWith(`${operator}|`));
+  if (!own || operator === undefined) return { variants: ['the only one'], chosen: 'the only one', plan: () => plain };
+  const [key, variants] = own;
+  const plan = (variant: string): Plan => compile(graph, { ...planning, kernels: { [operator]: variant } });
+  return { variants, chosen: plain.choices.get(key) ?? '', plan };
+}
+
+/** Most times as long as the fastest that a product may take in one sample to be sampled on. */
+const close = 2;
+
+/** Rate of a search as a share of that of the best product, both sampled turn by turn. */
+async function compareWithProduct(
+  gpu: Gpu,
+  search: Plan,
+  graph: Graph,
+  planning: Planning,
+  effort: Effort,
+): Promise<number> {
+  const { variants, plan } = variantsOf({ graph, operator: 'matmul' }, planning);
+  // Products in 16 bits are no measure of what ranks in 32, and the naive one is not worth its seconds.
+  const products = variants
+    .filter((variant) => !/f16|matrix|naive/.test(variant))
+    .map((variant) => ({ plan: plan(variant) }));
+  const rough = (await measurePrograms(gpu, products, { iterations: 1, time: 0 })).map(medianOf);
+  const best = products.filter((_, index) => (rough[index] ?? Infinity) <= close * Math.min(...rough));
+  const [own = NaN, ...others] = (await measurePrograms(gpu, [{ plan: search }, ...best], effort)).map(medianOf);
+  return Math.min(...others) / own;
+}
+
+const medianOf = ({ milliseconds }: { readonly milliseconds: Spread }): number => milliseconds.median;
 
 function compare(actual: Float32Array, { values, bounds }: Reference): { error: number; shareOfBound: number } {
   let difference = 0;
@@ -89,25 +154,11 @@ function compare(actual: Float32Array, { values, bounds }: Reference): { error: 
   return { error: difference / largest, shareOfBound };
 }
 
-type MeasuredRoofs = Awaited<ReturnType<typeof measureRoofs>>;
-
-function higherRoofs(a: MeasuredRoofs, b: MeasuredRoofs): MeasuredRoofs {
-  const [fma, copy] = [a.fma > b.fma ? a : b, a.copy > b.copy ? a : b];
-  return { fma: fma.fma, copy: copy.copy, spreads: { fma: fma.spreads.fma, copy: copy.spreads.copy } };
-}
-
-function roofRows(roofs: MeasuredRoofs): Row[] {
-  return [
-    { roof: 'multiply-adds', gflops: roofs.fma, gbPerSecond: null, milliseconds: roofs.spreads.fma },
-    { roof: 'copy', gflops: null, gbPerSecond: roofs.copy, milliseconds: roofs.spreads.copy },
-  ];
-}
-
 const gflops = ({ one, milliseconds }: Measured): number => one.flops / milliseconds.median / 1e6;
 const gigabytes = ({ one, milliseconds }: Measured): number => one.bytes / milliseconds.median / 1e6;
 
 function row(entry: Measured, roofs: Roofs): Row {
-  const { one, variant, chosen, milliseconds, coldMilliseconds, error, shareOfBound } = entry;
+  const { one, variant, chosen, milliseconds, coldMilliseconds, error, shareOfBound, overProduct } = entry;
   return {
     kernel: one.kernel,
     shape: one.shape,
@@ -119,8 +170,10 @@ function row(entry: Measured, roofs: Roofs): Row {
     gbPerSecond: gigabytes(entry),
     shareOfFma: gflops(entry) / roofs.fma,
     shareOfCopy: gigabytes(entry) / roofs.copy,
+    bound: one.bound,
     error,
     shareOfBound,
+    overProduct,
   };
 }
 
@@ -153,6 +206,7 @@ async function measureBruteForce(one: KernelCase, search: Search, effort: Effort
       coldMilliseconds: null,
       error: null,
       shareOfBound: null,
+      overProduct: null,
     };
   } finally {
     await force.close();
@@ -161,33 +215,23 @@ async function measureBruteForce(one: KernelCase, search: Search, effort: Effort
 
 /** The figures of the command's contract; null where the case was left out or the adapter has no such variant. */
 function summarise(measured: readonly Measured[], roofs: Roofs): object {
+  const figure = (value: number): number | null => (Number.isFinite(value) && value > 0 ? value : null);
   const best = (entries: readonly Measured[]): number => Math.max(...entries.map(gflops));
-  const measurable = (value: number): boolean => Number.isFinite(value) && value > 0;
-  const share = (value: number, of: number): number | null => (measurable(value) && measurable(of) ? value / of : null);
-  const device = measured.filter((entry) => !entry.variant.startsWith('brute force'));
-  const [convolution] = device.filter(({ one }) => one.kernel === 'conv 3×3 s1').map(({ one }) => one.shape);
-  const convolutions = device.filter(({ one }) => one.kernel === 'conv 3×3 s1' && one.shape === convolution);
-  const winograd = (entry: Measured): boolean => entry.variant.startsWith('winograd');
+  const device = measured.filter(({ variant }) => !variant.startsWith('brute force'));
+  const [first] = device.filter(({ one }) => one.kernel === 'conv 3×3 s1');
+  const convolutions = device.filter(({ one }) => one === first?.one);
+  const winograd = ({ variant }: Measured): boolean => variant.startsWith('winograd');
   const direct = best(convolutions.filter((entry) => !winograd(entry)));
-  // Products in 16 bits are no measure of what ranks in 32.
-  const product = (shape: string | undefined): number =>
-    best(
-      device.filter(({ one, variant }) => one.kernel === 'GEMM' && one.shape === shape && !/f16|matrix/.test(variant)),
-    );
-  const shapesOf = (entries: readonly Measured[]): Measured[][] =>
-    [...new Set(entries.map(({ one }) => `${one.kernel} ${one.shape}`))].map((name) =>
-      entries.filter(({ one }) => `${one.kernel} ${one.shape}` === name),
-    );
-  const searches = shapesOf(device.filter(({ one }) => one.kernel === 'k-NN'));
-  const overProduct = searches.map((entries) => best(entries) / product(entries[0]?.one.sameSizes));
-  const ofRoof = (entry: Measured): number => Math.max(gflops(entry) / roofs.fma, gigabytes(entry) / roofs.copy);
-  const coresets = shapesOf(device.filter(({ one }) => /^(coreset|k-centre)/.test(one.kernel)));
   return {
     fmaRoof: roofs.fma,
     copyRoof: roofs.copy,
-    directConvShareOfRoof: share(direct, roofs.fma),
-    winogradOverDirect: share(best(convolutions.filter(winograd)), direct),
-    knnOverGemm: share(Math.min(...overProduct), 1),
-    coresetShareOfRoof: share(Math.min(...coresets.map((entries) => Math.max(...entries.map(ofRoof)))), 1),
+    directConvShareOfRoof: figure(direct / roofs.fma),
+    winogradOverDirect: figure(best(convolutions.filter(winograd)) / direct),
+    knnOverGemm: figure(Math.min(...measured.map(({ overProduct }) => overProduct ?? Infinity))),
+    coresetShareOfRoof: figure(
+      Math.min(
+        ...device.filter(({ one }) => one.kernel.startsWith('k-centre')).map((entry) => gigabytes(entry) / roofs.copy),
+      ),
+    ),
   };
 }

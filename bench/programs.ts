@@ -2,7 +2,7 @@ import { usage, type Gpu } from '../src/engine/gpu.js';
 import type { Tensor } from '../src/engine/graph.js';
 import type { Plan } from '../src/engine/plan.js';
 import { Program } from '../src/engine/program.js';
-import { measure, type Effort, type Spread } from './timing.js';
+import { interleave, spread, type Effort, type Spread, type TimedTask } from './timing.js';
 
 /** What a plan takes. */
 export interface MeasuredProgram {
@@ -14,69 +14,112 @@ export interface MeasuredProgram {
   readonly outputs: readonly Float32Array[];
 }
 
+/** What is measured: a plan whose inputs are parameters. */
+export interface Subject {
+  readonly plan: Plan;
+  /** Outputs, or parameters that are updated, to be read after the first run. */
+  readonly read?: readonly Tensor[];
+  /** Is called once with the program before its first run, to fill parameters. */
+  readonly prepare?: (program: Program) => Promise<void>;
+}
+
 /** Shortest time that is measured, so that submit and wait, some 0.2 ms, weigh little. */
 const leastMilliseconds = 10;
 
 /** Most runs in one submit: the driver keeps all their commands. */
 const mostRuns = 500;
 
-/** Time after which three samples are enough. */
+/** Time after which three samples are enough: what is slow is not what anyone waits for. */
 const longestMilliseconds = 2000;
 
 /**
- * Measures a plan whose inputs are parameters. A sample is as many runs in one submit as take some milliseconds, divided
- * by their number.
- *
- * @param prepare is called once with the program before its first run, to fill parameters.
+ * How long a hardware device is kept busy before it is sampled. It lowers its clocks while it has nothing to do, as during
+ * uploads and compilation, and takes some tenths of a second to raise them: an H100 measured at once is 2–4 times too slow.
  */
+const busyMilliseconds = 300;
+
+/** Keeps a hardware device busy with `run` until its clocks are up; a software adapter has none of its own. */
+export async function warmUp(gpu: Gpu, run: () => Promise<unknown>): Promise<void> {
+  const enough = gpu.profile.class === 'hardware' ? busyMilliseconds : 0;
+  const started = performance.now();
+  while (performance.now() - started < enough) await run();
+}
+
+/** Measures one plan by itself; see {@link measurePrograms}. */
 export async function measureProgram(
   gpu: Gpu,
   plan: Plan,
   effort: Effort,
-  options: { readonly read?: readonly Tensor[]; readonly prepare?: (program: Program) => Promise<void> } = {},
+  options: Omit<Subject, 'plan'> = {},
 ): Promise<MeasuredProgram> {
-  const started = performance.now();
-  const program = await Program.create(gpu, plan);
+  const [measured] = await measurePrograms(gpu, [{ plan, ...options }], { longest: longestMilliseconds, ...effort });
+  if (!measured) throw new Error('nothing was measured');
+  return measured;
+}
+
+/**
+ * Measures plans turn by turn, all on the device at once. A sample is as many runs in one submit as take some milliseconds,
+ * divided by their number.
+ */
+export async function measurePrograms(
+  gpu: Gpu,
+  subjects: readonly Subject[],
+  effort: Effort,
+): Promise<MeasuredProgram[]> {
+  const stopwatch = deviceStopwatch(gpu);
+  const programs: Program[] = [];
+  const firsts: Omit<MeasuredProgram, 'milliseconds'>[] = [];
+  const tasks = new Map<string, TimedTask>();
   try {
-    await options.prepare?.(program);
-    program.run(0);
-    const outputs: Float32Array[] = [];
-    await gpu.idle(plan.name);
-    const coldMilliseconds = performance.now() - started;
-    for (const tensor of options.read ?? []) {
-      const updated = tensor.kind === 'parameter';
-      outputs.push(updated ? (await program.pool.read(tensor.name)).data : await program.read(0, tensor));
+    for (const { plan, read, prepare } of subjects) {
+      const started = performance.now();
+      const program = await Program.create(gpu, plan);
+      programs.push(program);
+      await prepare?.(program);
+      program.run(0);
+      await gpu.idle(plan.name);
+      const coldMilliseconds = performance.now() - started;
+      const outputs: Float32Array[] = [];
+      for (const tensor of read ?? []) {
+        const updated = tensor.kind === 'parameter';
+        outputs.push(updated ? (await program.pool.read(tensor.name)).data : await program.read(0, tensor));
+      }
+      firsts.push({ coldMilliseconds, outputs });
+      tasks.set(`${tasks.size}`, await warmTask(gpu, program, stopwatch));
     }
-    const stopwatch = deviceStopwatch(gpu);
-    try {
-      const runs = async (count: number): Promise<number> => {
-        const begun = performance.now();
-        const encoder = gpu.device.createCommandEncoder({ label: plan.name });
-        stopwatch?.mark(encoder, 0);
-        for (let i = 0; i < count; i++) program.encode(encoder);
-        stopwatch?.mark(encoder, 1);
-        stopwatch?.resolve(encoder);
-        gpu.submit(encoder);
-        await gpu.idle(plan.name);
-        const taken = performance.now() - begun;
-        return ((await stopwatch?.read()) ?? taken) / count;
-      };
-      let one = await runs(1);
-      let count = Math.max(1, Math.min(mostRuns, Math.ceil(leastMilliseconds / one)));
-      // A single run is mostly waiting where a kernel takes microseconds: judged again by many.
-      if (count > 1) one = await runs(count);
-      count = Math.max(1, Math.min(mostRuns, Math.ceil(leastMilliseconds / one)));
-      // What is slow is sampled less often: its figure is not what anyone waits for.
-      const affordable = Math.ceil(longestMilliseconds / (one * count));
-      const iterations = Math.min(effort.iterations, Math.max(3, affordable));
-      const milliseconds = await measure(() => runs(count), { ...effort, iterations });
-      return { milliseconds, coldMilliseconds, outputs };
-    } finally {
-      stopwatch?.destroy();
-    }
+    const samples = [...(await interleave(tasks, effort)).values()];
+    return firsts.map((first, index) => ({ ...first, milliseconds: spread(samples[index] ?? []) }));
   } finally {
-    program.destroy();
+    for (const program of programs) program.destroy();
+    stopwatch?.destroy();
   }
+}
+
+/** A task that gives the milliseconds of one run of a program, which is warm by then. */
+async function warmTask(gpu: Gpu, program: Program, stopwatch: Stopwatch | undefined): Promise<TimedTask> {
+  const { name } = program.plan;
+  const runs = async (count: number): Promise<number> => {
+    const begun = performance.now();
+    const encoder = gpu.device.createCommandEncoder({ label: name });
+    stopwatch?.mark(encoder, 0);
+    for (let i = 0; i < count; i++) program.encode(encoder);
+    stopwatch?.mark(encoder, 1);
+    stopwatch?.resolve(encoder);
+    gpu.submit(encoder);
+    await gpu.idle(name);
+    const taken = performance.now() - begun;
+    return ((await stopwatch?.read()) ?? taken) / count;
+  };
+  let count = 1;
+  const judge = async (): Promise<void> => {
+    const one = await runs(count);
+    count = Math.max(1, Math.min(mostRuns, Math.ceil(leastMilliseconds / one)));
+  };
+  await judge();
+  // A single run is mostly waiting where a kernel takes microseconds: judged again by many.
+  if (count > 1) await judge();
+  await warmUp(gpu, judge);
+  return () => runs(count);
 }
 
 /** Milliseconds between two marks in an encoder by the device's own clock. */

@@ -4,7 +4,7 @@ import { foldWorkgroups } from '../src/engine/kernel.js';
 import { compile } from '../src/engine/plan.js';
 import copySource from './copy-roof.wgsl';
 import fmaSource from './fma-roof.wgsl';
-import { measureProgram } from './programs.js';
+import { measurePrograms } from './programs.js';
 import type { Effort, Spread } from './timing.js';
 
 /** What the adapter can do at most, measured. */
@@ -33,43 +33,83 @@ const fmaOperator: Operator<{ turns: number }> = {
   },
 };
 
-const copyOperator: Operator = {
+/** How a thread copies; see the kernel. */
+interface CopyPattern {
+  readonly name: string;
+  readonly vectors: number;
+  readonly apart: boolean;
+}
+
+const copyPatterns: readonly CopyPattern[] = [
+  { name: 'one vector a thread', vectors: 1, apart: true },
+  { name: 'four a workgroup apart', vectors: 4, apart: true },
+  { name: 'four side by side', vectors: 4, apart: false },
+];
+
+const copyOperator: Operator<CopyPattern> = {
   name: 'copy-roof',
-  lower({ inputs: [input], outputs: [result] }, lowering) {
+  lower({ inputs: [input], outputs: [result], attributes: { vectors: own, apart } }, lowering) {
     if (!input || !result) throw new Error('no tensors');
     const vectors = (input.shape[0] ?? 0) / 4;
+    if (vectors % (64 * own) !== 0) throw new Error('the copy roof takes whole workgroups');
     lowering.dispatch({
-      kernel: { name: 'copy-roof', source: copySource },
+      kernel: { name: 'copy-roof', source: copySource, constants: { VECTORS: own, APART: apart } },
       bindings: [input, result],
       parameters: { vectors },
-      workgroups: foldWorkgroups(Math.ceil(vectors / 256), lowering.adapter.limits.maxComputeWorkgroupsPerDimension),
+      workgroups: foldWorkgroups(vectors / 64 / own, lowering.adapter.limits.maxComputeWorkgroupsPerDimension),
     });
   },
 };
 
+/** One measured candidate for a roof. */
+export interface MeasuredRoof {
+  readonly roof: string;
+  readonly gflops: number | null;
+  readonly gbPerSecond: number | null;
+  readonly milliseconds: Spread;
+}
+
 /**
- * Measures both roofs.
+ * Measures what the roofs are taken from, turn by turn: multiply-adds, and copies in several patterns.
  *
  * @param floats 32-bit floats that are copied: more than any cache holds, so that the figure is that of the memory.
  */
-export async function measureRoofs(
-  gpu: Gpu,
-  effort: Effort,
-  floats: number,
-): Promise<Roofs & { readonly spreads: { readonly fma: Spread; readonly copy: Spread } }> {
+export async function measureRoofs(gpu: Gpu, effort: Effort, floats: number): Promise<MeasuredRoof[]> {
   const threads = gpu.profile.class === 'hardware' ? 2 ** 18 : 2 ** 12;
   const arithmetic = new Graph('fma roof');
   arithmetic.output(arithmetic.apply(fmaOperator, [], { turns: 256 }, [threads]));
-  const plan = compile(arithmetic, { adapter: gpu.profile });
-  const fma = (await measureProgram(gpu, plan, effort)).milliseconds;
+  const copies = copyPatterns.map((pattern) => {
+    const graph = new Graph(`copy roof, ${pattern.name}`);
+    const input = graph.parameter('copied', [floats]);
+    graph.output(graph.apply(copyOperator, [input], pattern, [floats]));
+    return graph;
+  });
+  const plans = [arithmetic, ...copies].map((graph) => compile(graph, { adapter: gpu.profile }));
+  const measured = await measurePrograms(
+    gpu,
+    plans.map((plan) => ({ plan })),
+    effort,
+  );
+  return measured.map(({ milliseconds }, index) => {
+    const pattern = copyPatterns[index - 1];
+    return {
+      roof: pattern ? `copy, ${pattern.name}` : 'multiply-adds',
+      gflops: pattern ? null : (plans[index]?.flops ?? 0) / milliseconds.median / 1e6,
+      gbPerSecond: pattern ? (floats * 8) / milliseconds.median / 1e6 : null,
+      milliseconds,
+    };
+  });
+}
 
-  const memory = new Graph('copy roof');
-  const input = memory.parameter('copied', [floats]);
-  memory.output(memory.apply(copyOperator, [input], undefined, [floats]));
-  const copy = (await measureProgram(gpu, compile(memory, { adapter: gpu.profile }), effort)).milliseconds;
+/** The better of two measurements of one candidate, so that a busy moment does not lower a roof. */
+export function higherRoof(a: MeasuredRoof, b: MeasuredRoof): MeasuredRoof {
+  return a.milliseconds.median < b.milliseconds.median ? a : b;
+}
+
+/** The roofs: of the copies the fastest pattern. */
+export function roofsOf(measured: readonly MeasuredRoof[]): Roofs {
   return {
-    fma: plan.flops / fma.median / 1e6,
-    copy: (floats * 8) / copy.median / 1e6,
-    spreads: { fma, copy },
+    fma: Math.max(...measured.map(({ gflops }) => gflops ?? 0)),
+    copy: Math.max(...measured.map(({ gbPerSecond }) => gbPerSecond ?? 0)),
   };
 }

@@ -36,6 +36,8 @@ export interface Effort {
   readonly iterations: number;
   /** Milliseconds to go on sampling after that. */
   readonly time: number;
+  /** Milliseconds after which three samples are enough. */
+  readonly longest?: number;
 }
 
 /**
@@ -47,8 +49,10 @@ export async function interleave(
   effort: Effort,
 ): Promise<Map<string, number[]>> {
   const samples = new Map<string, number[]>([...tasks.keys()].map((name) => [name, []]));
+  const { iterations, time, longest = Infinity } = effort;
   const started = performance.now();
-  for (let round = 0; round < effort.iterations || performance.now() - started < effort.time; round++) {
+  const taken = (): number => performance.now() - started;
+  for (let round = 0; (round < iterations && (round < 3 || taken() < longest)) || taken() < time; round++) {
     const bench = new Bench({ iterations: 1, time: 0, warmup: false, retainSamples: true, throws: true });
     for (const [name, task] of tasks) {
       bench.add(name, async () => ({ overriddenDuration: await task() }), { async: true });

@@ -10,12 +10,12 @@ import { completeOptions, type ModelDefinition } from '../src/models/definition.
 import { modelDefinitions } from '../src/models/index.js';
 import { loadTuning } from '../src/node/tuning.js';
 import type { EngineName, StackJob } from './engines/engine.js';
-import { startEngine } from './engines/process.js';
+import { startEngine, warmRun } from './engines/process.js';
 import { stackFlops } from './engines/stack.js';
 import { installPeers } from './peers.js';
 import { floatsOf } from './prepare.js';
 import { makeReport, type Row } from './report.js';
-import { measureRoofs, type Roofs } from './roofs.js';
+import { measureRoofs, roofsOf, type Roofs } from './roofs.js';
 import { flatImage } from './synthetic-ensemble.js';
 import { interleave, spread, type Spread } from './timing.js';
 import { benchWeights } from './weights.js';
@@ -28,7 +28,7 @@ import { benchWeights } from './weights.js';
 export async function benchTraining(gpu: Gpu, options: BenchOptions): Promise<BenchReport> {
   if (options.peers) installPeers(options.onNote);
   const samples = options.samples ?? (options.tiny ? 2 : 7);
-  const roofs = await measureRoofs(gpu, { iterations: samples, time: 0 }, 2 ** 16);
+  const roofs = roofsOf(await measureRoofs(gpu, { iterations: samples, time: 0 }, 2 ** 16));
   const rows: Row[] = [];
   const hardware = gpu.profile.class === 'hardware';
   // The paper's batch where a device has the memory and the speed for it.
@@ -138,17 +138,8 @@ async function measureStack(job: StackJob, options: BenchOptions, samples: numbe
       await engine.ask({ type: 'run' });
       await engine.ask({ type: 'outputs', folder });
       losses.set(engine.name, floatsOf(await readFile(join(folder, 'tap0.bin')))[0] ?? NaN);
-      await engine.ask({ type: 'run' });
     }
-    const tasks = new Map(
-      engines.map((engine) => [
-        engine.name as string,
-        () => {
-          options.signal.throwIfAborted();
-          return engine.ask({ type: 'run' });
-        },
-      ]),
-    );
+    const tasks = new Map(engines.map((engine) => [engine.name as string, warmRun(engine, options.signal)]));
     const measured = await interleave(tasks, { iterations: samples, time: 0 });
     const { batch, size, channels, depth } = job;
     return engines.map(({ name }): Row => {

@@ -57,6 +57,11 @@ describe('bench', () => {
       expectReport(report);
       const variants = report.rows.map((row) => String((row as Record<string, unknown>)['variant']));
       expect(variants.some((variant) => variant.startsWith('brute force'))).toBe(true);
+      // What the planner takes is sampled beside products of the same sizes, though they are no rows.
+      const { knnOverGemm } = report.summary as Record<string, unknown>;
+      const beside = (report.rows as Record<string, unknown>[]).filter((row) => typeof row['overProduct'] === 'number');
+      expect(beside.map((row) => row['overProduct'])).toEqual(only === 'k-NN' ? [knnOverGemm] : []);
+      expect(beside.every((row) => row['chosen'])).toBe(true);
       for (const row of report.rows as Record<string, unknown>[]) {
         if ('kernel' in row && !String(row['variant']).startsWith('brute force')) {
           expect(row['shareOfBound']).toBeLessThanOrEqual(1);
@@ -65,11 +70,23 @@ describe('bench', () => {
     }
   });
 
-  it('kernels: the picks of the k-centre are those of f64', async () => {
+  it('kernels: the picks of the k-centre are those of f64, all at once and by rounds', async () => {
     const report = await run('kernels', { only: 'k-centre' });
-    const [row] = report.rows.filter((each) => 'kernel' in each) as Record<string, unknown>[];
-    expect(row?.['error']).toBe(0);
-    expect((report.summary as Record<string, unknown>)['coresetShareOfRoof']).toBeGreaterThan(0);
+    expectReport(report);
+    const rows = report.rows.filter((each) => 'kernel' in each) as Record<string, unknown>[];
+    expect(rows.map((row) => row['kernel'])).toEqual(['k-centre pick', 'k-centre by rounds']);
+    for (const row of rows) expect(row['error']).toBe(0);
+    const { coresetShareOfRoof } = report.summary as Record<string, unknown>;
+    expect(coresetShareOfRoof).toBe(Math.min(...rows.map((row) => Number(row['shareOfCopy']))));
+  });
+
+  it('kernels: the copy roof is that of the fastest pattern', async () => {
+    const { rows, summary } = await run('kernels', { only: 'add' });
+    const copies = (rows as Record<string, unknown>[]).filter((row) => String(row['roof']).startsWith('copy'));
+    expect(copies.length).toBeGreaterThan(1);
+    expect((summary as Record<string, unknown>)['copyRoof']).toBe(
+      Math.max(...copies.map((row) => Number(row['gbPerSecond']))),
+    );
   });
 
   it('kernels --tune: a winner for each choice', async () => {

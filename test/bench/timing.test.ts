@@ -38,6 +38,13 @@ describe('interleave', () => {
     expect(samples.get('b')).toEqual([2, 4, 6]);
   });
 
+  it('takes three samples of what takes long', async () => {
+    const slow = (): Promise<number> => new Promise((resolve) => setTimeout(() => resolve(1), 5));
+    expect(await measure(slow, { iterations: 10, time: 0, longest: 1 })).toMatchObject({ n: 3 });
+    expect(await measure(slow, { iterations: 2, time: 0, longest: 1 })).toMatchObject({ n: 2 });
+    expect(await measure(slow, { iterations: 4, time: 0, longest: 1000 })).toMatchObject({ n: 4 });
+  });
+
   it('passes on what a task throws', async () => {
     await expect(measure(() => Promise.reject(new Error('broken')), { iterations: 1, time: 0 })).rejects.toThrow(
       'broken',
