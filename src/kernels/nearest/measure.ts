@@ -1,21 +1,18 @@
 import type { BufferView, Lowering, Tensor } from '../../engine/graph.js';
 import { foldWorkgroups } from '../../engine/kernel.js';
-import { bytesPerElement } from '../../engine/tensor.js';
 import finishSource from './finish.wgsl';
 import measureSource from './measure.wgsl';
+import type { BoundBank } from './prepare.js';
 import refineSource from './refine.wgsl';
-import { rowView, type RowChunk } from './row-chunks.js';
-import { bankSource, rowSums, type BankType } from './sources.js';
+import { rowView } from './row-chunks.js';
+import { bankSource, rowSums } from './sources.js';
 import squareSource from './square-between.wgsl';
 
 /** Listed rows of a bank whose distances are to be measured, and where the nearest go. */
 export interface Measurement {
   /** `[count, d]`. */
   readonly queries: BufferView;
-  readonly bank: Tensor;
-  readonly type: BankType;
-  /** Rows of the bank that are bound together. */
-  readonly chunks: readonly RowChunk[];
+  readonly bank: BoundBank;
   /** `[list, count]` row numbers, and room for as many squared distances. */
   readonly lists: Tensor;
   readonly squares: Tensor;
@@ -29,8 +26,9 @@ export interface Measurement {
 
 /** Measures the members of each list by the differences themselves and gives the `k` nearest of them in order. */
 export function measure(lowering: Lowering, measurement: Measurement): void {
-  const { queries, bank, type, chunks, lists, squares, distances, neighbours, count, list, k } = measurement;
-  const [rows = 0, elements = 0] = bank.shape;
+  const { queries, lists, squares, distances, neighbours, count, list, k } = measurement;
+  const { tensor, type, rowBytes, chunks } = measurement.bank;
+  const [rows = 0, elements = 0] = tensor.shape;
   const vectors = elements / 4;
   const { adapter } = lowering;
   const sums = rowSums(adapter);
@@ -42,7 +40,7 @@ export function measure(lowering: Lowering, measurement: Measurement): void {
   if (adapter.class === 'hardware' && chunks.length === 1) {
     lowering.dispatch({
       kernel: { name: `nearest/measure-${type}`, source: [...sources, measureSource].join('\n') },
-      bindings: [queries, bank, lists, distances, neighbours],
+      bindings: [queries, tensor, lists, distances, neighbours],
       parameters: { queries: count, members, neighbours: k, vectors },
       workgroups: [count, 1, 1],
       flops,
@@ -52,7 +50,7 @@ export function measure(lowering: Lowering, measurement: Measurement): void {
   for (const chunk of chunks) {
     lowering.dispatch({
       kernel: { name: `nearest/refine-${type}`, source: [...sources, refineSource].join('\n') },
-      bindings: [queries, rowView(bank, chunk, elements * bytesPerElement(type)), lists, squares],
+      bindings: [queries, rowView(tensor, chunk, rowBytes), lists, squares],
       parameters: { queries: count, members: count * list, vectors, rows: chunk.count, first_row: chunk.first },
       workgroups: fold(count * list * sums.lanes),
       flops: flops / chunks.length,

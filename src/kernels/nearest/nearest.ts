@@ -17,16 +17,15 @@ import listSource from './list.wgsl';
 import { measure } from './measure.js';
 import mergeTeamSource from './merge-team.wgsl';
 import mergeSource from './merge.wgsl';
-import normsSource from './norms.wgsl';
+import { bankNorms, prepareTogether, turnQueries } from './prepare.js';
 import { rowChunks, rowGrain, rowView, type RowChunk } from './row-chunks.js';
 import naiveSource from './search-naive.wgsl';
 import searchSource from './search.wgsl';
 import selectTeamSource from './select-team.wgsl';
 import selectSource from './select.wgsl';
-import { bankSource, rowSums, type BankType } from './sources.js';
+import { bankSource, type BankType } from './sources.js';
 import storeListSource from './store-list.wgsl';
 import { teamFor, teamKernel, teamSegmentRows, teamWorkgroups, type Team } from './team.js';
-import transposeSource from './transpose.wgsl';
 import widenSource from './widen.wgsl';
 
 /** Most neighbours that a search gives. */
@@ -185,25 +184,15 @@ const nearestOperator: Operator<{ k: number }> = {
     const preferred = products.find(({ product }) => product === fastestProduct(adapter)) ?? naive;
     const variant = lowering.choose('nearest', `${count}x${rows}x${elements}x${k}`, [naive, ...products], preferred);
     const list = k + spareMembers;
-    const vectors = elements / 4;
     const bankRowBytes = elements * bytesPerElement(bank.dtype);
     const team = variant.product && teamFor(list, adapter);
     const sizes = { queries: count, rows, elements, list };
     const { chunks, segmentRows, segments, queries: most } = layOut(sizes, team, adapter);
     const bound = rowChunks(rows, bankRowBytes, limits.maxStorageBufferBindingSize, 'nearest: the bank');
-    const sums = rowSums(adapter);
-
-    const origin = rowView(bank, { first: 0, count: 1 }, bankRowBytes);
+    const boundBank = { tensor: bank, type, rowBytes: bankRowBytes, chunks: bound };
     const norms = lowering.temporary('bank norms', [rows]);
-    for (const chunk of bound) {
-      lowering.dispatch({
-        kernel: { name: `nearest/norms-${type}`, source: [bankSource[type], sums.source, normsSource].join('\n') },
-        bindings: [rowView(bank, chunk, bankRowBytes), origin, norms],
-        parameters: { rows: chunk.count, vectors, first_row: chunk.first },
-        workgroups: fold(chunk.count * sums.lanes),
-        flops: 2 * chunk.count * elements,
-      });
-    }
+    const prepareOnce = adapter.class === 'hardware' && bound.length === 1 && count <= most;
+    if (!prepareOnce) bankNorms(lowering, boundBank, norms);
 
     const chunkRows = chunks[0]?.count ?? 0;
     const columns = lowering.temporary('query columns', [elements, wholeColumns(most)]);
@@ -217,12 +206,9 @@ const nearestOperator: Operator<{ k: number }> = {
       const together = { first, count: Math.min(most, count - first) };
       const width = wholeColumns(together.count);
       const asked = rowView(queries, together, elements * 4);
-      lowering.dispatch({
-        kernel: { name: `nearest/transpose-${type}`, source: `${bankSource[type]}\n${transposeSource}` },
-        bindings: [asked, origin, columns],
-        parameters: { queries: together.count, vectors, columns: width },
-        workgroups: fold(width * vectors),
-      });
+      const turned = { queries: asked, count: together.count, columns, width };
+      if (prepareOnce) prepareTogether(lowering, boundBank, norms, turned);
+      else turnQueries(lowering, boundBank, turned);
       let firstSegment = 0;
       for (const chunk of chunks) {
         rank(lowering, variant, team, {
@@ -251,7 +237,7 @@ const nearestOperator: Operator<{ k: number }> = {
         });
       }
       measure(lowering, {
-        ...{ queries: asked, bank, chunks: bound, lists: joined, squares, type },
+        ...{ queries: asked, bank: boundBank, lists: joined, squares },
         ...{ distances: rowView(distances, together, k * 4), neighbours: rowView(neighbours, together, k * 4) },
         ...{ count: together.count, list, k },
       });

@@ -1,4 +1,4 @@
-// Half the squared length of each bank row as seen from the origin (row 0 of the bank). LANES neighbouring threads sum a row.
+// Half the squared lengths of bank rows: LANES neighbouring threads sum a row (`norm-of-row.wgsl`).
 
 struct Params {
   rows: u32,
@@ -13,14 +13,5 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let row = ((group.x + group.y * groups.x) * 64u + thread) / LANES;
-  var sum = 0.0;
-  if (row < params.rows) {
-    for (var k = thread % LANES; k < params.vectors; k += LANES) {
-      let v = widen(bank[row * params.vectors + k]) - widen(origin[k]);
-      sum += dot(v, v);
-    }
-  }
-  sum = sum_of_lanes(sum, thread);
-  if (row < params.rows && thread % LANES == 0u) { norms[params.first_row + row] = 0.5 * sum; }
+  norm_of_row(((group.x + group.y * groups.x) * 64u + thread) / LANES, thread);
 }

@@ -1,5 +1,4 @@
-// Query rows, seen from the origin (row 0 of the bank) and negated, as columns: the right operand of the product.
-// Columns past the last query repeat it. Thread t computes four elements of a column.
+// Query rows as columns, the right operand of the product: thread t turns four elements (`turn-query.wgsl`).
 
 struct Params {
   queries: u32,
@@ -14,16 +13,5 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let index = (group.x + group.y * groups.x) * 64u + lane;
-  if (index >= params.columns * params.vectors) { return; }
-  let width = params.columns;
-  let column = index % width;
-  let query = min(column, params.queries - 1u);
-  let k = index / width;
-  let from_origin = widen(origin[k]) - rows[query * params.vectors + k];
-  let start = k * 4u * width + column;
-  columns[start] = from_origin.x;
-  columns[start + width] = from_origin.y;
-  columns[start + 2u * width] = from_origin.z;
-  columns[start + 3u * width] = from_origin.w;
+  turn_query((group.x + group.y * groups.x) * 64u + lane);
 }
