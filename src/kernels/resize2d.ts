@@ -1,6 +1,7 @@
 import type { Graph, Lowering, Operator, Tensor, Variant } from '../engine/graph.js';
 import { applyBands } from './apply-bands.js';
 import { antialiasBands, linearBands, linearScale, nearestBands, nearestScale, transposeBands } from './bands.js';
+import { shrinkWhole, wholeFactor } from './resize2d-antialias.js';
 import mapSource from './resize2d-map.wgsl';
 import rowsSource from './resize2d-rows.wgsl';
 import source from './resize2d.wgsl';
@@ -158,6 +159,9 @@ export function resize2d(graph: Graph, input: Tensor, options: Resize2dOptions):
   }
   if (alignCorners && antialias) throw wrong('resize2d', 'antialias goes without alignCorners');
   if (options.height === height && options.width === width) return input;
+  if (antialias && wholeFactor(height, options.height) && wholeFactor(width, options.width)) {
+    return shrinkWhole(graph, input, options);
+  }
   if (antialias && (options.height < height || options.width < width)) {
     // Along an axis that grows, antialiasing is plain interpolation.
     const columns =

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { AdapterClass } from '../../src/engine/adapter.js';
 import { Graph } from '../../src/engine/graph.js';
+import type { HostTensor } from '../../src/engine/tensor.js';
 import { resize2d, resize2dVariants, type Resize2dOptions } from '../../src/kernels/resize2d.js';
 import { testGpu } from '../gpu.js';
 import { absolute, array64, bounded, build64, exact } from '../reference/array64.js';
@@ -23,6 +25,9 @@ const sizes = [
   { from: [2, 13, 17, 3], to: [5, 7] },
   { from: [1, 7, 6, 8], to: [11, 4] },
   { from: [1, 23, 29, 4], to: [1, 3] },
+  { from: [2, 38, 22, 3], to: [19, 11] },
+  { from: [1, 9, 8, 4], to: [3, 2] },
+  { from: [1, 4, 3, 1], to: [1, 1] },
 ] as const;
 
 function resizing(name: string, from: readonly number[], to: readonly [number, number]): KernelCase {
@@ -64,9 +69,10 @@ describe('resize2d', () => {
       for (const [height, width] of [
         [4, 9],
         [11, 3],
+        [4, 2],
       ] as const) {
         const options = { ...mode, height, width };
-        const host = randomTensor([2, 7, 5, 3], 5);
+        const host = randomTensor([2, height === 4 && width === 2 ? 8 : 7, width === 2 ? 6 : 5, 3], 5);
         await expectGradient(
           gpu,
           [host],
@@ -76,6 +82,22 @@ describe('resize2d', () => {
       }
     });
   }
+
+  it('shrinks alike on hardware, which takes vectors and narrower strips', async () => {
+    const gpu = await testGpu();
+    const host = randomTensor([2, 18, 14, 4], 6);
+    const run = (adapterClass: AdapterClass): Promise<HostTensor[]> =>
+      runOperator(
+        gpu,
+        [host],
+        (graph, inputs) => [
+          resize2d(graph, only(inputs), { mode: 'bilinear', antialias: true, height: 9, width: 7 }),
+          resize2d(graph, only(inputs), { mode: 'bilinear', antialias: true, height: 6, width: 7 }),
+        ],
+        { adapter: { ...gpu.profile, class: adapterClass } },
+      );
+    expect(await run('hardware')).toEqual(await run('lavapipe'));
+  });
 
   it("gives the numbers that PyTorch's definitions give by hand", async () => {
     const gpu = await testGpu();
