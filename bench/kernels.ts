@@ -38,7 +38,7 @@ export async function benchKernels(gpu: Gpu, options: BenchOptions): Promise<Ben
   const copied = options.tiny ? 2 ** 16 : gpu.profile.class === 'hardware' ? 2 ** 26 : 2 ** 24;
   const before = await measureRoofs(gpu, effort, copied);
   const tuning = await loadTuning(gpu);
-  const planning: Planning = { adapter: gpu.profile, ...(tuning && { tuning }) };
+  const planning: Planning = { adapter: gpu.profile, tuning };
   const measured: Measured[] = [];
   for (const make of kernelCases(gpu, options.tiny === true)) {
     options.signal.throwIfAborted();

@@ -32,7 +32,7 @@ async function profileBackbone(gpu: Gpu, options: BenchOptions, profiler: Profil
   for (const tap of createBackbone('resnet18', weights).build(graph, image, tapNames)) graph.output(tap);
   const plan = compile(graph, {
     adapter: gpu.profile,
-    ...(tuning && { tuning }),
+    tuning,
     ...(options.kernel && { kernels: options.kernel }),
   });
   const program = await Program.create(gpu, plan, { profiler });

@@ -81,7 +81,7 @@ async function measureModel(
     seed: 42,
     adapter: gpu.profile,
     ...(options.kernel && { kernels: options.kernel }),
-    ...(tuning && { tuning }),
+    tuning,
     budgetBytes: Infinity,
     trainingImages: batch,
   };

@@ -15,6 +15,9 @@ import { benchWeights, randomWeights } from './weights.js';
 /** Most times as long as the best so far that a variant may take in its first run before it is given up. */
 const hopeless = 3;
 
+/** Share of the preferred variant's time that another must stay within to win: less of a gain is noise. */
+const leastGain = 0.9;
+
 /** Variants that compute with 16 bits change results, so they are only taken where the user asks for them. */
 const changesResults = (variant: string): boolean => /f16|matrix/.test(variant);
 
@@ -57,7 +60,9 @@ export async function tuneBackbones(gpu: Gpu, options: BenchOptions): Promise<Ro
               ? first
               : await measureProgram(gpu, plan, { iterations, time: 0 });
           own.push({ variant, row: { tuned: operator, key: shape, batch, variant, milliseconds } });
-          if (milliseconds.median < best.median) best = { variant, median: milliseconds.median };
+          const wanted =
+            variant === preferred ? Infinity : best.variant === preferred ? leastGain * best.median : best.median;
+          if (milliseconds.median < wanted) best = { variant, median: milliseconds.median };
         }
         winners.set(key, best.variant);
         rows.push(...own.map(({ variant, row }) => ({ ...row, winner: variant === best.variant })));

@@ -21,7 +21,7 @@ export async function createTilesight(): Promise<Engine> {
       program?.destroy();
       if ('stack' in job) {
         const stack = appendStack(job);
-        const plan = compile(stack.step.graph, { adapter: gpu.profile, ...(tuning && { tuning }) });
+        const plan = compile(stack.step.graph, { adapter: gpu.profile, tuning });
         program = await Program.create(gpu, plan);
         for (const { tensor, host } of stack.weights) await program.pool.write(tensor.name, host);
         image = { tensor: stack.input, data: stackInput(job) };
@@ -40,7 +40,7 @@ export async function createTilesight(): Promise<Engine> {
         data: new Float32Array(elementCount(tensor.shape)),
       }));
       image = { tensor: input, data };
-      const plan = compile(graph, { adapter: gpu.profile, kernels, ...(tuning && { tuning }) });
+      const plan = compile(graph, { adapter: gpu.profile, kernels, tuning });
       program = await Program.create(gpu, plan);
     },
     async run() {

@@ -11,7 +11,7 @@ export interface TuningKey {
 }
 
 /** Version of the set of kernel variants that tables were measured with. */
-export const kernelSetVersion = 1;
+export const kernelSetVersion = 2;
 
 const schema = v.object({
   key: v.object({ adapter: v.string(), driver: v.string(), kernels: v.number() }),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Gpu } from '../engine/gpu.js';
 import type { VariantTable } from '../engine/plan.js';
 import { decodeTuning, encodeTuning, tuningKey } from '../engine/tuning.js';
+import { shippedTable } from '../kernels/tuned.js';
 import { cacheFolder } from './cache.js';
 import { writeFileAtomic } from './files.js';
 
@@ -13,16 +14,14 @@ export function tuningPath(gpu: Gpu): string {
   return join(cacheFolder('tuning'), `${name}.json`);
 }
 
-/** The table that was measured on this adapter, if there is one that still holds. */
-export async function loadTuning(
-  gpu: Gpu,
-  onNote: (line: string) => void = () => undefined,
-): Promise<VariantTable | undefined> {
+/** What is known to be fast on this adapter: the table that was measured on it, if it still holds, over what ships for its kind. */
+export async function loadTuning(gpu: Gpu, onNote: (line: string) => void = () => undefined): Promise<VariantTable> {
+  const shipped = shippedTable(gpu.profile);
   const text = await readFile(tuningPath(gpu), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
+  if (text === undefined) return shipped;
   const { winners, problem } = decodeTuning(text, tuningKey(gpu));
   if (problem) onNote(problem);
-  return winners;
+  return new Map([...shipped, ...(winners ?? [])]);
 }
 
 /** Keeps the winners of a measurement for this adapter. */
