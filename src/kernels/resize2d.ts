@@ -2,10 +2,12 @@ import type { Graph, Lowering, Operator, Tensor, Variant } from '../engine/graph
 import { applyBands } from './apply-bands.js';
 import { antialiasBands, linearBands, linearScale, nearestBands, nearestScale, transposeBands } from './bands.js';
 import { shrinkWhole, wholeFactor } from './resize2d-antialias.js';
+import blockSource from './resize2d-block.wgsl';
 import mapSource from './resize2d-map.wgsl';
 import rowsSource from './resize2d-rows.wgsl';
 import source from './resize2d.wgsl';
 import { imageShape, packing, wrong, type ImageShape } from './shapes.js';
+import { unroll } from './unroll.js';
 
 /** How to resize. */
 export interface Resize2dOptions {
@@ -32,7 +34,7 @@ interface Resize {
 }
 
 interface ResizeVariant extends Variant {
-  readonly applies: (out: ImageShape) => boolean;
+  readonly applies: (resize: Resize) => boolean;
   readonly lower: (resize: Resize) => void;
 }
 
@@ -43,8 +45,17 @@ const rowsOfThread = (lowering: Lowering): number => (lowering.adapter.class ===
 export const resize2dVariants: readonly ResizeVariant[] = [
   { name: 'naive', applies: () => true, lower: lowerNaive },
   { name: 'rows', applies: () => true, lower: lowerRows },
-  { name: 'map', applies: ({ width, channels }) => channels === 1 && width % 4 === 0, lower: lowerMap },
+  { name: 'map', applies: ({ out }) => isMap(out), lower: lowerMap },
+  {
+    name: 'block',
+    applies: ({ out, bilinear, parameters: { scaleY = 2, scaleX = 2 } }) =>
+      isMap(out) && bilinear && scaleY <= 1 && scaleX <= 1,
+    lower: lowerBlock,
+  },
 ];
+
+/** Whether lines consist of whole vectors of neighbouring pixels. */
+const isMap = ({ width, channels }: ImageShape): boolean => channels === 1 && width % 4 === 0;
 
 function lowerNaive({ lowering, input, result, shape, out, bilinear, parameters }: Resize): void {
   const packed = packing(shape.channels);
@@ -97,6 +108,27 @@ function lowerMap({ lowering, input, result, out, bilinear, parameters }: Resize
   });
 }
 
+function lowerBlock({ lowering, input, result, out, parameters }: Resize): void {
+  const { scaleY = 1, scaleX = 1 } = parameters;
+  const outVectors = out.width / 4;
+  const rows = 8;
+  // Rounded as in the text.
+  const reach = (outputs: number, scale: number): number =>
+    Math.floor(Math.fround((outputs - 1) * Math.fround(scale))) + 3;
+  const sizes = { ROWS: rows, LINES: reach(rows, scaleY), REACH: reach(4, scaleX) };
+  lowering.dispatch({
+    kernel: {
+      name: `resize2d/block-${scaleY}-${scaleX}`,
+      source: unroll(blockSource, sizes),
+      constants: { ...sizes, SCALE_Y: scaleY },
+    },
+    bindings: [input, result],
+    parameters: { ...parameters, outVectors },
+    workgroups: [Math.ceil(outVectors / 64), Math.ceil(out.height / rows), out.batch],
+    flops: resizeFlops(out, true),
+  });
+}
+
 function resizeFlops({ batch, height, width, channels }: ImageShape, bilinear: boolean): number {
   return batch * height * width * channels * (bilinear ? 9 : 0);
 }
@@ -125,13 +157,16 @@ const resize2dOperator: Operator<Resize2dOptions> = {
       originY: vertical.origin,
       originX: horizontal.origin,
     };
-    const possible = resize2dVariants.filter((variant) => variant.applies(out));
+    const resize = { lowering, input, result, shape, out, bilinear: mode === 'bilinear', parameters };
+    const possible = resize2dVariants.filter((variant) => variant.applies(resize));
+    const hardware = lowering.adapter.class === 'hardware';
     // Shrinking, no input row serves two output rows: nothing to keep.
-    const preferred = out.height > shape.height ? possible.at(-1) : possible[0];
+    const preferred =
+      out.height > shape.height ? possible.filter(({ name }) => !hardware || name !== 'block').at(-1) : possible[0];
     if (!preferred) throw new Error('resize2d has no variant');
     const key = `${mode}-${input.shape.join('x')}-${out.height}x${out.width}`;
     const variant = lowering.choose('resize2d', key, possible, preferred);
-    variant.lower({ lowering, input, result, shape, out, bilinear: mode === 'bilinear', parameters });
+    variant.lower(resize);
   },
   gradient(node, [gradient], graph) {
     const [input] = node.inputs;
