@@ -1,8 +1,8 @@
 // Max and average pooling over NHWC.
 // Against pool2d.wgsl: a thread walks down a strip of WIDTH output columns. Each line of input is loaded once and reduced
-// along the width; the last KERNEL of these lines wait in registers for the windows that see them. For a window of 3 × 3
-// and stride 1 that is 1.7 loads an output instead of 9. The choice for stride 1 on software adapters,
-// where loads are what costs.
+// along the width; those of these lines that the next windows see too wait in registers. For a window of 3 × 3 that is 1.7
+// loads an output instead of 9 with stride 1, and 4.8 with stride 2. The choice for stride 1 on software adapters, where
+// loads are what costs, and on hardware for large maps, where the arithmetic of addresses is.
 // Thread (i, s, b) computes output rows lines · s … of image b; i runs over blocks of columns × channels, channels innermost.
 // Outside the image, coordinates are clamped for max and values weigh nothing for average, as there.
 
@@ -32,6 +32,8 @@ const AVERAGE: bool = false;
 const COUNT_PADDING: bool = true;
 const WIDTH: u32 = 4u;
 const REACH: u32 = 9u;   // (WIDTH − 1) · STRIDE + KERNEL input columns
+const KEPT: u32 = 4u;    // (KERNEL − STRIDE) · WIDTH: reduced values that the next windows see too
+const LEAD: u32 = 1u;    // ⌈(KERNEL − STRIDE) / STRIDE⌉ rows before the first, whose lines its window sees
 
 // Pixels along one axis of the window that begins at `first`, by which an average divides.
 fn counted(first: i32, size: i32, end: i32) -> i32 {
@@ -50,49 +52,57 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let channel = id.x - block * params.channels;
   let firstX = block * WIDTH;
   if (firstX >= params.outWidth) { return; }
-  let firstY = id.y * params.lines;
   let firstColumn = i32(firstX * STRIDE) - params.left;
   let height = i32(params.height);
   let width = i32(params.width);
+  // What is the same for all lines: where a column lies in its line, and whether it lies inside.
+  var offsets: array<u32, REACH>;
+  var inside: array<bool, REACH>;
+  for (var i = 0u; i < REACH; i++) { // unroll
+    let column = firstColumn + i32(i);
+    offsets[i] = u32(clamp(column, 0, width - 1)) * params.channels + channel;
+    inside[i] = column >= 0 && column < width;
+  }
+  let lineLength = params.width * params.channels;
+  let firstY = i32(id.y * params.lines);
+  let end = min(firstY + i32(params.lines), i32(params.outHeight));
   var reduced: array<Value, KERNEL * WIDTH>;
-  for (var step = 0u; step + STRIDE < params.lines * STRIDE + KERNEL; step++) {
-    for (var i = 0u; i < KERNEL * WIDTH - WIDTH; i++) { // unroll
-      reduced[i] = reduced[i + WIDTH];
+  for (var y = firstY - i32(LEAD); y < end; y++) {
+    for (var i = 0u; i < KEPT; i++) { // unroll
+      reduced[i] = reduced[i + STRIDE * WIDTH];
     }
-    let row = i32(firstY * STRIDE + step) - params.top;
-    let line = (id.z * params.height + u32(clamp(row, 0, height - 1))) * params.width;
-    let rowInside = row >= 0 && row < height;
-    var values = array<Value, REACH>();
-    for (var i = 0u; i < REACH; i++) { // unroll-memory
-      let column = firstColumn + i32(i);
-      let loaded = image[(line + u32(clamp(column, 0, width - 1))) * params.channels + channel];
-      let inside = !AVERAGE || (rowInside && column >= 0 && column < width);
-      values[i] = select(Value(0.0), loaded, inside);
-    }
-    for (var i = 0u; i < WIDTH; i++) { // unroll
-      var value = values[i * STRIDE];
-      for (var tap = 0u; tap < KERNEL - 1u; tap++) { // unroll
-        value = join(value, values[i * STRIDE + tap + 1u]);
+    for (var step = 0u; step < STRIDE; step++) { // unroll
+      let row = y * i32(STRIDE) + i32(KERNEL - STRIDE + step) - params.top;
+      let line = (id.z * params.height + u32(clamp(row, 0, height - 1))) * lineLength;
+      let rowInside = row >= 0 && row < height;
+      var values = array<Value, REACH>();
+      for (var i = 0u; i < REACH; i++) { // unroll-memory
+        let loaded = image[line + offsets[i]];
+        values[i] = select(Value(0.0), loaded, !AVERAGE || (rowInside && inside[i]));
       }
-      reduced[KERNEL * WIDTH - WIDTH + i] = value;
+      for (var i = 0u; i < WIDTH; i++) { // unroll
+        var value = values[i * STRIDE];
+        for (var tap = 0u; tap < KERNEL - 1u; tap++) { // unroll
+          value = join(value, values[i * STRIDE + tap + 1u]);
+        }
+        reduced[KEPT + step * WIDTH + i] = value;
+      }
     }
-    // The line ends the window of every STRIDE-th row.
-    let y = firstY + (step + 1u - KERNEL) / STRIDE;
-    if (step + 1u >= KERNEL && (step + 1u - KERNEL) % STRIDE == 0u && y < params.outHeight) {
-      let rows = counted(i32(y * STRIDE) - params.top, height, params.bottomEnd);
+    if (y >= firstY) {
+      let rows = counted(y * i32(STRIDE) - params.top, height, params.bottomEnd);
+      let target_line = ((id.z * params.outHeight + u32(y)) * params.outWidth + firstX) * params.channels + channel;
       var outputs = array<Value, WIDTH>();
       for (var i = 0u; i < WIDTH; i++) { // unroll
         outputs[i] = reduced[i];
         for (var k = 0u; k < KERNEL - 1u; k++) { // unroll
           outputs[i] = join(outputs[i], reduced[k * WIDTH + WIDTH + i]);
         }
+        if (AVERAGE) {
+          outputs[i] *= 1.0 / f32(rows * counted(firstColumn + i32(i * STRIDE), width, params.rightEnd));
+        }
       }
       for (var i = 0u; i < WIDTH; i++) { // unroll-memory
-        if (firstX + i < params.outWidth) {
-          var value = outputs[i];
-          if (AVERAGE) { value /= f32(rows * counted(firstColumn + i32(i * STRIDE), width, params.rightEnd)); }
-          result[((id.z * params.outHeight + y) * params.outWidth + firstX + i) * params.channels + channel] = value;
-        }
+        if (firstX + i < params.outWidth) { result[target_line + i * params.channels] = outputs[i]; }
       }
     }
   }

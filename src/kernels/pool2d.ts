@@ -103,7 +103,14 @@ function lowerStrip({ lowering, input, result, shape, out, attributes }: Pooling
   const { name, constants, parameters } = shared(attributes);
   const columns = 4;
   const lines = lowering.adapter.class === 'hardware' ? 4 : 16;
-  const sizes = { KERNEL: kernel, STRIDE: stride, WIDTH: columns, REACH: (columns - 1) * stride + kernel };
+  const sizes = {
+    KERNEL: kernel,
+    STRIDE: stride,
+    WIDTH: columns,
+    REACH: (columns - 1) * stride + kernel,
+    KEPT: (kernel - stride) * columns,
+    LEAD: Math.ceil((kernel - stride) / stride),
+  };
   // As for the strips of depthwise convolution.
   const memoryLoops = lowering.adapter.class === 'swiftshader' ? 'keep' : 'unroll';
   lowering.dispatch({
@@ -142,12 +149,14 @@ const pool2dOperator: Operator<PoolAttributes> = {
     const { attributes } = node;
     const possible = pool2dVariants.filter((variant) => variant.applies(attributes));
     const { mode, kernel, stride } = attributes;
-    // With stride 2 the masked stores of every other line cost what the loads save.
-    const preferred = lowering.adapter.class !== 'hardware' && stride === 1 ? possible.at(-1) : possible[0];
+    const [shape, out] = [imageShape('pool2d', input), imageShape('pool2d', result)];
+    // With stride 2 strips leave the lines that caches read ahead for what the loads save. On hardware a small map makes
+    // too few of them.
+    const strips = stride === 1 && (lowering.adapter.class !== 'hardware' || elementCount(result.shape) >= 2 ** 23);
+    const preferred = strips ? possible.at(-1) : possible[0];
     if (!preferred) throw new Error('pool2d has no variant');
     const key = `${mode}-${kernel}-${stride}-${input.shape.join('x')}`;
     const variant = lowering.choose('pool2d', key, possible, preferred);
-    const [shape, out] = [imageShape('pool2d', input), imageShape('pool2d', result)];
     variant.lower({ lowering, input, result, shape, out, attributes });
   },
   gradient(node, [gradient], graph) {
