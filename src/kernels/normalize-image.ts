@@ -22,7 +22,8 @@ const normalizeImageOperator: Operator<Required<NormalizeImageOptions>> = {
     if (!pixels || !result) throw new Error('normalize-image wants one input');
     const { mean, std, scale, channelOrder } = node.attributes;
     const vectors = Math.ceil(elementCount(result.shape) / 4);
-    const items = lowering.adapter.class === 'hardware' ? 1 : 4;
+    const hardware = lowering.adapter.class === 'hardware';
+    const items = hardware && vectors < 2 ** 20 ? 1 : 4;
     const parameters: Record<string, number> = { vectors };
     for (let channel = 0; channel < 3; channel++) {
       parameters[`scale${channel}`] = scale / (std[channel] ?? 1);
@@ -30,9 +31,9 @@ const normalizeImageOperator: Operator<Required<NormalizeImageOptions>> = {
     }
     lowering.dispatch({
       kernel: {
-        name: `normalize-image/${channelOrder}`,
+        name: `normalize-image/${channelOrder}-${items}`,
         source,
-        constants: { REVERSE: channelOrder === 'bgr', ITEMS: items },
+        constants: { REVERSE: channelOrder === 'bgr', ITEMS: items, STEP: hardware ? 64 : 1 },
       },
       bindings: [pixels, result],
       parameters,

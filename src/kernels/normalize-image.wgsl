@@ -1,6 +1,6 @@
 // 8-bit pixels to a network's input: result = pixel * scale + shift, scale and shift by channel (of three).
-// A thread computes ITEMS neighbouring vectors of the result: one on hardware, 4 on software adapters, where a thread costs
-// more than what it does. Vector t holds elements 4t … 4t+3: pixels are packed without gaps, so they are the four bytes of
+// A thread computes ITEMS vectors of the result that lie STEP apart, as in elementwise.wgsl: neighbouring ones on software
+// adapters, where a thread costs more than what it does, a workgroup's size apart on hardware. Vector t holds elements 4t … 4t+3: pixels are packed without gaps, so they are the four bytes of
 // word t, and the channel of element e is e mod 3. With REVERSE (BGR) element e comes from byte e + 2 − 2·(e mod 3), which may lie in
 // the word before or behind.
 
@@ -20,6 +20,7 @@ struct Params {
 
 const REVERSE: bool = false;
 const ITEMS: u32 = 1u;
+const STEP: u32 = 64u;   // or 1
 
 fn bytes(word: u32) -> vec4u {
   return (vec4u(word) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u);
@@ -27,9 +28,10 @@ fn bytes(word: u32) -> vec4u {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let first = ((group.x + group.y * groups.x) * 64u + lane) * ITEMS;
+  let first = (group.x + group.y * groups.x) * 64u * ITEMS + lane * select(1u, ITEMS, STEP == 1u);
   for (var item = 0u; item < ITEMS; item++) {
-    if (first + item < params.vectors) { result[first + item] = compute(first + item); }
+    let index = first + item * STEP;
+    if (index < params.vectors) { result[index] = compute(index); }
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { AdapterClass } from '../../src/engine/adapter.js';
 import { Graph, type Tensor } from '../../src/engine/graph.js';
 import { normalizeImage } from '../../src/kernels/normalize-image.js';
 import { testGpu } from '../gpu.js';
@@ -44,6 +45,23 @@ describe('normalizeImage', () => {
       });
     }
   }
+
+  it('leaves no element of many images out on hardware', async () => {
+    const gpu = await testGpu();
+    const host = randomTensor([1, 1, 1_398_143, 3], 1);
+    host.data.forEach((value, index) => (host.data[index] = Math.floor((value + 1) * 128)));
+    const options = { mean, std, channelOrder: 'bgr' as const };
+    const run = async (adapterClass: AdapterClass): Promise<Float32Array> => {
+      const adapter = { ...gpu.profile, class: adapterClass };
+      const build = (graph: Graph): Tensor[] => {
+        const pixels = graph.parameter('pixels', host.shape, { dtype: 'u8x4', contents: () => host });
+        return [normalizeImage(graph, pixels, options)];
+      };
+      const [result] = await runOperator(gpu, [], build, { adapter });
+      return result?.data ?? new Float32Array();
+    };
+    expect(Buffer.from((await run('hardware')).buffer).equals(Buffer.from((await run('lavapipe')).buffer))).toBe(true);
+  });
 
   it('refuses what is not an image of 8-bit RGB', () => {
     const graph = new Graph('test');
