@@ -84,12 +84,28 @@ describe('plan of a coreset', () => {
 });
 
 describe('coreset builder', () => {
-  it('goes on from a checkpoint to the same bytes', async () => {
+  it('takes the same points in rounds and plainly', async () => {
+    const gpu = await testGpu();
+    const vectors = randomTensor([3000, 24], 9);
+    const choose = async (kind: 'hardware' | 'lavapipe'): Promise<Coreset> => {
+      const adapter = { ...gpu.profile, class: kind };
+      const setting = { rows: 3000, elements: 24, wanted: 500, seed: 3, adapter, budgetBytes: Infinity };
+      const builder = await CoresetBuilder.create(gpu, planCoreset(setting));
+      try {
+        await builder.appendHost(vectors.data, quiet);
+        return await builder.finish(quiet);
+      } finally {
+        builder.destroy();
+      }
+    };
+    expect(await choose('hardware')).toEqual(await choose('lavapipe'));
+  });
+
+  it.each(['hardware', 'lavapipe'] as const)('goes on from a checkpoint to the same bytes (%s)', async (kind) => {
     const gpu = await testGpu();
     const vectors = randomTensor([1100, 24], 3);
-    const plan = planCoreset({
-      ...{ rows: 1100, elements: 24, wanted: 700, seed: 3, adapter: gpu.profile, budgetBytes: Infinity },
-    });
+    const adapter = { ...gpu.profile, class: kind };
+    const plan = planCoreset({ rows: 1100, elements: 24, wanted: 700, seed: 3, adapter, budgetBytes: Infinity });
     const choose = async (watch: CoresetWatch): Promise<Coreset> => {
       const builder = await CoresetBuilder.create(gpu, plan);
       try {

@@ -1,5 +1,7 @@
 import type { AdapterProfile } from '../../engine/adapter.js';
 import type { Graph, Operator, Tensor } from '../../engine/graph.js';
+import type { Kernel } from '../../engine/kernel.js';
+import { unroll } from '../unroll.js';
 import source from './k-centre.wgsl';
 import { rangeView, rowGroup, rowRanges, type RowRange, type RowSet } from './rows.js';
 
@@ -58,6 +60,19 @@ export function declareKCentre(
   };
 }
 
+/** The kernels of a series' first dispatch and of its steps. */
+function stepKernels({ class: kind }: AdapterProfile): { readonly start: Kernel; readonly step: Kernel } {
+  const blocks = kind === 'hardware' ? 1 : 4;
+  const constants = { BLOCKS: blocks, THREADS: rowGroup / blocks };
+  const written = unroll(source, constants);
+  const kernel = (name: string, start: boolean): Kernel => ({
+    name: `coreset/${name}-${blocks}`,
+    source: written,
+    constants: { ...constants, START: start },
+  });
+  return { start: kernel('k-centre-start', true), step: kernel('k-centre', false) };
+}
+
 interface StepAttributes {
   readonly points: RowSet;
   readonly steps: number;
@@ -71,6 +86,7 @@ const kCentreOperator: Operator<StepAttributes> = {
     if (!minimum || !begin || !a || !b || !picks) throw new Error('k-centre wants its state');
     const cut = shares(points, lowering.adapter);
     const groups = cut.reduce((sum, share) => sum + share.workgroups, 0);
+    const kernels = stepKernels(lowering.adapter);
     for (let step = -1; step < steps; step++) {
       const start = step < 0;
       const [before, after] = step % 2 === 0 ? [b, a] : [a, b];
@@ -78,7 +94,7 @@ const kCentreOperator: Operator<StepAttributes> = {
       for (const share of cut) {
         const bytes = Math.ceil(share.count / rowGroup) * rowGroup * 4;
         lowering.dispatch({
-          kernel: { name: start ? 'coreset/k-centre-start' : 'coreset/k-centre', source, constants: { START: start } },
+          kernel: start ? kernels.start : kernels.step,
           bindings: [
             rangeView(points, share),
             { tensor: minimum, offsetBytes: share.first * 4, sizeBytes: bytes },

@@ -12,8 +12,8 @@
 // The first dispatch of a series (START) takes no centre: it only leaves the farthest points by the distances as they are,
 // and passes on picks so far, picks wanted and least distance, which the host has put in the place of the records before.
 //
-// Points lie in blocks of 64: [blocks][vectors][64]. Thread t of a workgroup takes point t of four blocks at a time, so one
-// load of the centre serves four points.
+// Points lie in blocks of 64: [blocks][vectors][64]. A workgroup takes four blocks at a time, a thread BLOCKS of them: four
+// in software, so that one load of the centre serves four points; one on hardware, so that enough loads are under way.
 
 struct Params {
   points: u32,      // bound
@@ -32,6 +32,8 @@ struct Params {
 
 const START: bool = false;
 const NONE: u32 = 0xffffffffu;
+const BLOCKS: u32 = 4u;
+const THREADS: u32 = 64u; // 256 / BLOCKS
 
 struct Candidate {
   distance: f32,
@@ -39,7 +41,7 @@ struct Candidate {
   source: u32, // record, or place among the bound points, that it comes from
 }
 
-var<workgroup> candidates: array<Candidate, 64>;
+var<workgroup> candidates: array<Candidate, THREADS>;
 
 fn farther(a: Candidate, b: Candidate) -> bool {
   return a.distance > b.distance || (a.distance == b.distance && a.point < b.point);
@@ -48,7 +50,7 @@ fn farther(a: Candidate, b: Candidate) -> bool {
 // The farthest of all threads' candidates.
 fn farthest(own: Candidate, lane: u32) -> Candidate {
   candidates[lane] = own;
-  for (var half = 32u; half > 0u; half /= 2u) {
+  for (var half = THREADS / 2u; half > 0u; half /= 2u) {
     workgroupBarrier();
     if (lane < half && farther(candidates[lane + half], candidates[lane])) {
       candidates[lane] = candidates[lane + half];
@@ -57,13 +59,13 @@ fn farthest(own: Candidate, lane: u32) -> Candidate {
   return workgroupUniformLoad(&candidates[0]);
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let tail_length = params.vectors + 1u;
   var picked = Candidate(-2.0, NONE, 0u);
   if (!START) {
     var candidate = picked;
-    for (var record = lane; record < params.groups; record += 64u) {
+    for (var record = lane; record < params.groups; record += THREADS) {
       let head = before[record];
       let other = Candidate(bitcast<f32>(head.x), head.y, record);
       if (farther(other, candidate)) { candidate = other; }
@@ -80,25 +82,25 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
 
   var best = Candidate(-2.0, NONE, 0u);
-  for (var first = group.x * 4u; first * 64u < params.points; first += groups.x * 4u) {
-    let at = first * params.vectors * 64u + lane;
-    let next = params.vectors * 64u;
-    var sums = vec4f();
+  let next = params.vectors * 64u;
+  let column = lane % 64u;
+  for (var four = group.x * 4u; four * 64u < params.points; four += groups.x * 4u) {
+    let first = four + lane / 64u * BLOCKS;
+    let at = first * next + column;
+    var sums: array<f32, BLOCKS>;
+    for (var block = 0u; block < BLOCKS; block++) { // unroll
+      sums[block] = 0.0;
+    }
     for (var k = 0u; k < select(params.vectors, 0u, START); k++) {
       let c = bitcast<vec4f>(before[centre + k]);
-      let p0 = points[at + k * 64u];
-      let p1 = points[at + next + k * 64u];
-      let p2 = points[at + 2u * next + k * 64u];
-      let p3 = points[at + 3u * next + k * 64u];
       // In the same order as where many centres are measured at once, so that both give the same distances.
-      let x = vec4f(p0.x, p1.x, p2.x, p3.x) - c.x;
-      let y = vec4f(p0.y, p1.y, p2.y, p3.y) - c.y;
-      let z = vec4f(p0.z, p1.z, p2.z, p3.z) - c.z;
-      let w = vec4f(p0.w, p1.w, p2.w, p3.w) - c.w;
-      sums = fma(w, w, fma(z, z, fma(y, y, fma(x, x, sums))));
+      for (var block = 0u; block < BLOCKS; block++) { // unroll
+        let d = points[at + block * next + k * 64u] - c;
+        sums[block] = fma(d.w, d.w, fma(d.z, d.z, fma(d.y, d.y, fma(d.x, d.x, sums[block]))));
+      }
     }
-    for (var block = 0u; block < 4u; block++) {
-      let place = (first + block) * 64u + lane;
+    for (var block = 0u; block < BLOCKS; block++) {
+      let place = (first + block) * 64u + column;
       if (place < params.points) {
         let point = params.first_point + place;
         var distance = minimum[place];
@@ -120,7 +122,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
   if (left.point == NONE) { return; }
   let start = left.source / 64u * params.vectors * 64u + left.source % 64u;
-  for (var k = lane; k < params.vectors; k += 64u) {
+  for (var k = lane; k < params.vectors; k += THREADS) {
     after[place + 1u + k] = bitcast<vec4u>(points[start + k * 64u]);
   }
 }

@@ -131,8 +131,8 @@ function selectorBytes(plans: readonly SelectorPlan[]): number {
     const bytes = allocationSize(byteLength(shape, dtype));
     parameters.set(name, Math.max(bytes, parameters.get(name) ?? 0));
   };
-  for (const { project, pick, lower } of plans) {
-    for (const plan of [project, pick, lower]) {
+  for (const { project, pick, rounds } of plans) {
+    for (const plan of [project, pick, ...(rounds ? [rounds.lower] : [])]) {
       plan.parameters.forEach(count);
       rest += plan.bytes.total - plan.bytes.parameters;
     }

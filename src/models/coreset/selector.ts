@@ -12,8 +12,12 @@ import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { farthest } from './farthest.js';
 import type { SparseMatrix } from './projection.js';
 
-/** Distance of a point that no centre has been measured to. */
-const unmeasured = Math.fround(3.4e38);
+/** Distance of a point that no centre has been measured to, and of the one among such that is to be taken first. */
+const unmeasured = Math.fround(1e38);
+const foremost = Math.fround(3.4e38);
+
+/** Distance of a point that has been taken, as the picks mark it. */
+const takenMark = -1;
 
 /** Milliseconds between two checkpoints. */
 const checkpointInterval = 30_000;
@@ -21,8 +25,8 @@ const checkpointInterval = 30_000;
 /** Points among which a round picks: as few as still give many picks a round (measured on uniform and on image features). */
 const activePoints = 1024;
 
-/** Most picks of a round. */
-const roundPicks = 128;
+/** Most picks of a series, which is one submit. */
+const seriesPicks = 128;
 
 /** Number of a pick that was not made. */
 const noPick = 0xffffffff;
@@ -38,30 +42,32 @@ export interface SelectorSetting {
   readonly adapter: AdapterProfile;
 }
 
-/** Plans of a selection: project all rows once; then, round after round, gather, pick, and lower all distances. */
+/** Plans of a selection: project all rows once; then picks, a series after the other. */
 export interface SelectorPlan {
   readonly setting: SelectorSetting;
   readonly source: RowSet;
+  /** Distances of all points. */
   readonly minimum: Tensor;
-  readonly list: Tensor;
-  readonly count: Tensor;
-  /** State of the picks among the active points. */
+  /** State of the picks: among all points, or among the active ones of a round. */
   readonly state: KCentreState;
   readonly project: Plan;
   readonly pick: Plan;
-  readonly lower: Plan;
+  /** What rounds take beside: the active points' numbers, the number of centres, and the plan that lowers all distances. */
+  readonly rounds: { readonly list: Tensor; readonly count: Tensor; readonly lower: Plan } | undefined;
 }
 
 const owner = 'coreset';
 
-/** Plans the choice of centres among rows. Selectors on one pool share the memory of the points; make the larger first. */
+/**
+ * Plans the choice of centres among rows. Selectors on one pool share the memory of the points; make the larger first.
+ *
+ * A large device goes through all points for every pick: that takes it less time than a host does to find the active
+ * ones of a round. In software rounds are the faster.
+ */
 export function planSelector(setting: SelectorSetting): SelectorPlan {
   const { source: name, rows, elements, projection, adapter } = setting;
   const size = projection.size;
   const points = (graph: Graph): RowSet => declareRows(graph, 'coreset points', rows, size, adapter, owner);
-  const fitting = Math.floor(adapter.limits.maxStorageBufferBindingSize / (size * 4) / rowGroup) * rowGroup;
-  const active = Math.min(activePoints, Math.max(rowGroup, fitting), Math.ceil(rows / rowGroup) * rowGroup);
-  const picks = Math.min(roundPicks, active);
 
   const projecting = new Graph(`${name} projection`);
   const table = (title: string, data: Float32Array): Tensor =>
@@ -81,10 +87,25 @@ export function planSelector(setting: SelectorSetting): SelectorPlan {
     },
     points(projecting),
   );
+  const common = {
+    setting,
+    source: declareRows(new Graph(name), name, rows, elements, adapter, owner),
+    project: compile(projecting, { adapter }),
+  };
 
-  // One round: the listed points into the active ones, picks among these, and their vectors as rows.
   const picking = new Graph(`${name} picks`);
   const all = points(picking);
+  if (adapter.class === 'hardware') {
+    const picks = Math.min(seriesPicks, rows);
+    const state = declareKCentre(picking, name, all, picks, adapter, owner);
+    kCentreSteps(picking, all, state, picks);
+    return { ...common, minimum: state.minimum, state, pick: compile(picking, { adapter }), rounds: undefined };
+  }
+
+  // One round: the listed points into the active ones, picks among these, and their vectors as rows.
+  const fitting = Math.floor(adapter.limits.maxStorageBufferBindingSize / (size * 4) / rowGroup) * rowGroup;
+  const active = Math.min(activePoints, Math.max(rowGroup, fitting), Math.ceil(rows / rowGroup) * rowGroup);
+  const picks = Math.min(seriesPicks, active);
   const list = picking.parameter(`${name} list`, [active], { dtype: 'u32', owner });
   const near = declareRows(picking, `${name} active`, active, size, adapter, owner);
   const [nearTensor] = near.tensors;
@@ -101,15 +122,11 @@ export function planSelector(setting: SelectorSetting): SelectorPlan {
   const found = lowering.parameter(`${name} centres`, [picks, size], { owner });
   lowerDistances(lowering, points(lowering), found, count, minimum);
   return {
-    setting,
-    source: declareRows(new Graph(name), name, rows, elements, adapter, owner),
+    ...common,
     minimum,
-    list,
-    count,
     state,
-    project: compile(projecting, { adapter }),
     pick: compile(picking, { adapter }),
-    lower: compile(lowering, { adapter }),
+    rounds: { list, count, lower: compile(lowering, { adapter }) },
   };
 }
 
@@ -133,26 +150,33 @@ export interface Selected {
 }
 
 /**
- * Greedy k-centre over rows on the device, exact, in rounds. Distances to the centres only fall, so as long as the farthest
- * of the few thousand farthest points is no nearer than any other point was, it is the farthest of all: a round makes its
- * picks among those alone, one dispatch each and nothing read back, and then measures all points against the round's
- * centres at once, at the speed of a matrix product instead of that of memory.
+ * Greedy k-centre over rows on the device, exact. Plainly, every pick goes through all points, in series of which nothing
+ * but the picks is read back. In rounds, picks are made among few: distances to the centres only fall, so as long as the
+ * farthest of the thousand farthest points is no nearer than any other point was, it is the farthest of all; then all points
+ * are measured against the round's centres at once, at the speed of a matrix product instead of that of memory. Both take
+ * the same points.
  */
 export class Selector {
   private constructor(
     readonly gpu: Gpu,
     readonly plan: SelectorPlan,
     private readonly pool: ParameterPool,
-    private readonly programs: { readonly project: Program; readonly pick: Program; readonly lower: Program },
+    private readonly programs: {
+      readonly project: Program;
+      readonly pick: Program;
+      readonly lower: Program | undefined;
+    },
   ) {}
 
   static async create(gpu: Gpu, plan: SelectorPlan, pool: ParameterPool): Promise<Selector> {
     const made: Program[] = [];
     try {
-      for (const each of [plan.project, plan.pick, plan.lower]) made.push(await Program.create(gpu, each, { pool }));
-      const [projecting, picking, lowering] = made;
-      if (!projecting || !picking || !lowering) throw new Error('three programs were made');
-      return new Selector(gpu, plan, pool, { project: projecting, pick: picking, lower: lowering });
+      for (const each of [plan.project, plan.pick, ...(plan.rounds ? [plan.rounds.lower] : [])]) {
+        made.push(await Program.create(gpu, each, { pool }));
+      }
+      const [projecting, picking, lower] = made;
+      if (!projecting || !picking) throw new Error('two programs were made');
+      return new Selector(gpu, plan, pool, { project: projecting, pick: picking, lower });
     } catch (error) {
       for (const program of made) program.destroy();
       throw error;
@@ -166,36 +190,42 @@ export class Selector {
     const picks = new Uint32Array(wanted);
     const taken = new Uint8Array(rows);
     const minimum = new Float32Array(rows).fill(unmeasured);
+    minimum[first] = foremost;
     const stored = readCheckpoint(await checkpoint?.load(), agreement);
     let done = stored?.picks.length ?? 0;
     if (stored) {
       picks.set(stored.picks);
-      for (const pick of stored.picks) taken[pick] = 1;
       minimum.set(stored.minimum);
+      for (const pick of stored.picks) {
+        taken[pick] = 1;
+        minimum[pick] = takenMark;
+      }
     }
-    await this.#upload(this.plan.minimum, minimum);
-    const save = async (): Promise<void> =>
-      checkpoint?.save(writeCheckpoint(picks.subarray(0, done), minimum, agreement));
+    await this.#upload(this.plan.minimum, this.#padded(minimum));
+    const save = async (): Promise<void> => {
+      await this.#download(this.plan.minimum, minimum);
+      await checkpoint?.save(writeCheckpoint(picks.subarray(0, done), minimum, agreement));
+    };
     let saved = performance.now();
     while (done < wanted) {
       if (signal?.aborted === true) {
         if (checkpoint && done > 0) await save();
         signal.throwIfAborted();
       }
-      const candidates =
-        done === 0 ? { rows: Uint32Array.of(first), least: 0 } : farthest(minimum, taken, this.plan.list.shape[0] ?? 1);
-      const made = await this.#round(candidates, minimum, wanted - done);
+      const made = await (this.plan.rounds
+        ? this.#round(this.plan.rounds, minimum, taken, wanted - done)
+        : this.#series(wanted - done, 0));
       for (const pick of made) {
         picks[done++] = pick;
         taken[pick] = 1;
       }
-      await this.#download(this.plan.minimum, minimum);
       onPick?.(done, wanted);
       if (checkpoint && done < wanted && performance.now() - saved > checkpointInterval) {
         await save();
         saved = performance.now();
       }
     }
+    await this.#download(this.plan.minimum, minimum);
     let square = 0;
     minimum.forEach((distance, row) => {
       if (taken[row] === 0 && distance > square) square = distance;
@@ -205,35 +235,51 @@ export class Selector {
 
   /** Picks among candidates while they are sure to be the farthest, then lowers all distances. Gives the rows picked. */
   async #round(
-    candidates: { readonly rows: Uint32Array; readonly least: number },
+    { list, count }: NonNullable<SelectorPlan['rounds']>,
     minimum: Float32Array,
+    taken: Uint8Array,
     wanted: number,
   ): Promise<Uint32Array> {
-    const { state, list, count } = this.plan;
-    const limit = state.picks.shape[0] ?? 0;
-    const distances = new Float32Array(state.minimum.shape[0] ?? 0).fill(-1);
-    candidates.rows.forEach((row, index) => {
-      distances[index] = minimum[row] ?? -1;
+    const { rows, least } = farthest(minimum, taken, list.shape[0] ?? 1);
+    const distances = new Float32Array(this.plan.state.minimum.shape[0] ?? 0).fill(takenMark);
+    rows.forEach((row, index) => {
+      distances[index] = minimum[row] ?? takenMark;
     });
+    const named = new Uint32Array(list.shape[0] ?? 0).fill(noPick);
+    named.set(rows);
+    await this.#upload(list, named);
+    await this.#upload(this.plan.state.minimum, distances);
+    const made = (await this.#series(wanted, least)).map((place) => rows[place] ?? 0);
+    await this.#upload(count, Uint32Array.of(made.length));
+    this.programs.lower?.run(0, false);
+    await this.#download(this.plan.minimum, minimum);
+    return made;
+  }
+
+  /** Makes picks that are no nearer than `least` to the centres before them: their places among the points. */
+  async #series(wanted: number, least: number): Promise<Uint32Array> {
+    const { state } = this.plan;
+    const limit = state.picks.shape[0] ?? 0;
     const head = new Uint32Array(8);
     head[3] = Math.min(wanted, limit);
-    new Float32Array(head.buffer)[4] = candidates.least;
-    const named = new Uint32Array(list.shape[0] ?? 0).fill(noPick);
-    named.set(candidates.rows);
-    await this.#upload(list, named);
-    await this.#upload(state.minimum, distances);
+    new Float32Array(head.buffer)[4] = least;
     await this.#upload(state.picks, new Uint32Array(limit).fill(noPick));
     await this.#upload(state.start, head);
     this.programs.pick.run(0, false);
     const places = new Uint32Array(limit);
     await this.#download(state.picks, places);
     const end = places.indexOf(noPick);
-    const made = places.subarray(0, end < 0 ? limit : end).map((place) => candidates.rows[place] ?? 0);
-    if (made.length === 0) throw new Error('a round of the k-centre made no pick');
-    await this.#upload(count, Uint32Array.of(made.length));
-    this.programs.lower.run(0, false);
-    return made;
+    if (end === 0) throw new Error('a series of the k-centre made no pick');
+    return places.subarray(0, end < 0 ? limit : end);
   }
+
+  /** Distances of all points, with those of rows that are none. */
+  #padded(minimum: Float32Array): Float32Array {
+    const padded = new Float32Array(this.plan.minimum.shape[0] ?? 0).fill(takenMark);
+    padded.set(minimum);
+    return padded;
+  }
+
   async #upload({ name }: Tensor, data: Float32Array | Uint32Array): Promise<void> {
     await this.gpu.upload(this.#buffer(name), 0, data);
   }
@@ -249,6 +295,6 @@ export class Selector {
   }
 
   destroy(): void {
-    for (const program of Object.values(this.programs)) program.destroy();
+    for (const program of Object.values(this.programs)) program?.destroy();
   }
 }
