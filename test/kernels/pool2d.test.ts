@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { AdapterClass } from '../../src/engine/adapter.js';
 import { Graph } from '../../src/engine/graph.js';
+import type { HostTensor } from '../../src/engine/tensor.js';
 import { pool2d, pool2dVariants, type Pool2dOptions } from '../../src/kernels/pool2d.js';
 import { testGpu } from '../gpu.js';
 import { absolute, array64, bounded, exact, sizes } from '../reference/array64.js';
@@ -8,7 +10,7 @@ import { pool2dReference } from '../reference/pool2d.js';
 import { twin } from '../reference/twin.js';
 import { only, testCases, type KernelCase } from './cases.js';
 import { expectGradient } from './gradient-check.js';
-import { randomTensor } from './harness.js';
+import { randomTensor, runOperator } from './harness.js';
 
 const shapes = [
   [1, 1, 1, 1],
@@ -91,6 +93,19 @@ describe('pool2d', () => {
       }
     });
   }
+
+  it('gives the same in the shorter strips of hardware', async () => {
+    const gpu = await testGpu();
+    const host = randomTensor([2, 23, 9, 4], 3);
+    const run = (adapterClass: AdapterClass): Promise<HostTensor[]> =>
+      runOperator(
+        gpu,
+        [host],
+        (graph, inputs) => Object.values(optionSets).map((options) => pool2d(graph, only(inputs), options)),
+        { adapter: { ...gpu.profile, class: adapterClass }, kernels: { pool2d: 'strip' } },
+      );
+    expect(await run('hardware')).toEqual(await run('lavapipe'));
+  });
 
   it('refuses windows larger than the image and padding as large as the window', () => {
     const graph = new Graph('test');
