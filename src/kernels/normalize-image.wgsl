@@ -1,8 +1,8 @@
 // 8-bit pixels to a network's input: result = pixel * scale + shift, scale and shift by channel (of three).
 // A thread computes ITEMS vectors of the result that lie STEP apart, as in elementwise.wgsl: neighbouring ones on software
-// adapters, where a thread costs more than what it does, a workgroup's size apart on hardware. Vector t holds elements 4t … 4t+3: pixels are packed without gaps, so they are the four bytes of
-// word t, and the channel of element e is e mod 3. With REVERSE (BGR) element e comes from byte e + 2 − 2·(e mod 3), which may lie in
-// the word before or behind.
+// adapters, where a thread costs more than what it does, a workgroup's size apart on hardware. Vector t holds elements
+// 4t … 4t+3: pixels are packed without gaps, so they are the four bytes of word t, and the channel of element e is e mod 3.
+// With REVERSE (BGR) element e comes from byte e + 2 − 2·(e mod 3), which may lie in the word before or behind.
 
 struct Params {
   vectors: u32,   // elements / 4, rounded up
