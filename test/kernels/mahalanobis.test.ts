@@ -143,7 +143,7 @@ describe('inverse Cholesky factor', () => {
 });
 
 describe('Mahalanobis distance', () => {
-  const names = ['lane', 'lane-images', 'rows', 'tiled', 'whole'];
+  const names = ['lane', 'lane-images', 'rows', 'tiled'];
   async function distances(
     gpu: Gpu,
     shape: readonly [number, number, number],

@@ -9,7 +9,6 @@ import laneImagesSource from './lane-images.wgsl';
 import laneSource from './lane.wgsl';
 import rowsSource from './rows.wgsl';
 import tiledSource from './tiled.wgsl';
-import wholeSource from './whole.wgsl';
 
 interface MahalanobisVariant extends Variant {
   readonly kernel: Kernel;
@@ -49,22 +48,7 @@ function variantsFor(adapter: AdapterProfile, images: number, dimensions: number
     kernel: { name: 'mahalanobis/rows', source: joined(rowsSource), constants: { DIMENSIONS: rounded } },
     workgroups: (count) => ({ number: images * count, layers: 1 }),
   };
-  const triangle = packedTriangle(dimensions);
-  const whole: MahalanobisVariant = {
-    name: 'whole',
-    kernel: {
-      name: `mahalanobis/whole-${dimensions}-${4 * vectors}`,
-      source: joined(unroll(wholeSource, { VECTORS: vectors })),
-      constants: { DIMENSIONS: dimensions, TRIANGLE: triangle, VECTORS: vectors },
-    },
-    workgroups: (count) => ({ number: count, layers: Math.ceil(images / (4 * vectors)) }),
-  };
-  const storage = adapter.limits.maxComputeWorkgroupStorageSize;
-  const staged = [
-    ...((triangle + 4 * vectors * (dimensions + 128)) * 4 <= storage ? [whole] : []),
-    tiled,
-    ...((rounded + 64) * 4 <= storage ? [rows] : []),
-  ];
+  const staged = (rounded + 64) * 4 <= adapter.limits.maxComputeWorkgroupStorageSize ? [tiled, rows] : [tiled];
   const lanes = images > 1 ? [laneImages, lane] : [lane];
   return adapter.class === 'hardware' ? [...staged, ...lanes] : [...lanes, ...staged];
 }
