@@ -13,6 +13,7 @@ import { openApi } from '../node/adapter.js';
 import { defaultBackbone } from '../node/backbone.js';
 import { cacheRoot } from '../node/cache.js';
 import { embeddedMobilenetV2Path } from '../node/embedded-weights.js';
+import { shippedTable } from '../kernels/tuned.js';
 import { tuningPath } from '../node/tuning.js';
 import { findWeights } from '../node/weights-cache.js';
 import { command } from './command.js';
@@ -108,7 +109,9 @@ async function examine(gpu: Gpu, advice: string | undefined): Promise<Finding[]>
     finding('largest binding', formatBytes(limits.maxStorageBufferBindingSize)),
     finding(
       'tuning table',
-      existsSync(tuningPath(gpu)) ? tuningPath(gpu) : 'none (`tilesight bench kernels --tune` in a checkout makes one)',
+      existsSync(tuningPath(gpu))
+        ? tuningPath(gpu)
+        : `${shippedTable(gpu.profile).size} choices that ship for it (\`tilesight bench kernels --tune\` in a checkout measures more)`,
     ),
   ];
 }
