@@ -64,7 +64,10 @@ export async function run(): Promise<boolean> {
   }
   if (wanted('swiftshader')) {
     const environment = { TILESIGHT_ADAPTER: 'embedded' };
-    const { summary } = await bench<Peers>(['backbone', '--peers', ...weights, '--samples', '5'], environment);
+    const { summary } = await bench<Peers>(
+      ['backbone', '--peers', ...weights, '--only', 'batch 1', '--samples', '2'],
+      environment,
+    );
     for (const network of ['resnet18', 'mobilenet-v2']) {
       results.push(report(`${network} on SwiftShader, warm`, ratio(summary, network), 1));
       results.push(report(`${network} on SwiftShader, cold start`, cold(summary, network), 1));

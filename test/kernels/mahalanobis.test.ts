@@ -225,9 +225,11 @@ describe('Mahalanobis distance', () => {
     const data = randomData(images, p, d);
     for (const variant of names) {
       const together = await distances(await testGpu(), [images, p, d], data, variant);
+      // What takes four images at a time is not offered for one.
+      const same = variant === 'lane-images' ? 'lane' : variant;
       for (const image of [0, 6]) {
         const features = data.features.subarray(image * p * d, (image + 1) * p * d);
-        const alone = await distances(await testGpu(), [1, p, d], { ...data, features }, variant);
+        const alone = await distances(await testGpu(), [1, p, d], { ...data, features }, same);
         expect(alone).toEqual(together.slice(image * p, (image + 1) * p));
       }
     }
