@@ -25,8 +25,9 @@ const checkpointInterval = 30_000;
 /** Points among which a round picks: as few as still give many picks a round (measured on uniform and on image features). */
 const activePoints = 1024;
 
-/** Most picks of a series, which is one submit. */
-const seriesPicks = 128;
+/** Most picks of a round, and of a series of plain picks: between two of them the device waits for the host. */
+const roundPicks = 128;
+const seriesPicks = 512;
 
 /** Number of a pick that was not made. */
 const noPick = 0xffffffff;
@@ -105,7 +106,7 @@ export function planSelector(setting: SelectorSetting): SelectorPlan {
   // One round: the listed points into the active ones, picks among these, and their vectors as rows.
   const fitting = Math.floor(adapter.limits.maxStorageBufferBindingSize / (size * 4) / rowGroup) * rowGroup;
   const active = Math.min(activePoints, Math.max(rowGroup, fitting), Math.ceil(rows / rowGroup) * rowGroup);
-  const picks = Math.min(seriesPicks, active);
+  const picks = Math.min(roundPicks, active);
   const list = picking.parameter(`${name} list`, [active], { dtype: 'u32', owner });
   const near = declareRows(picking, `${name} active`, active, size, adapter, owner);
   const [nearTensor] = near.tensors;
