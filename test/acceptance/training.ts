@@ -97,7 +97,9 @@ async function learnsTheSame({ model }: Line, common: readonly string[], bytes: 
   const words = [...common, '--model', model, ...longSizes, `--${model}.steps`, String(budget.steps)];
   const free = await trainJson(words);
   const tight = await trainJson([...words, '--memory', String(Math.floor(bytes))]);
-  console.log(`${model}, last loss of ${budget.steps} steps: ${free.losses.at(-1)} and, computing again, ${tight.losses.at(-1)}`);
+  console.log(
+    `${model}, last loss of ${budget.steps} steps: ${free.losses.at(-1)} and, computing again, ${tight.losses.at(-1)}`,
+  );
   const apart = free.losses.map((loss, step) => Math.abs((tight.losses[step] ?? NaN) - loss) / Math.abs(loss));
   return [
     report(`${model} in a budget, peak bytes over it`, tight.memory.peakBytes / bytes, 1, '≤'),
