@@ -235,10 +235,7 @@ export class Program {
     const used = this.slots[slot];
     if (!used || used.written.size === 0) return;
     const mappings = [...used.written].flatMap((input) => used.staging.get(input)?.buffer.mapAsync(2) ?? []);
-    used.writable = this.gpu.waiting(Promise.all(mappings)).then(
-      () => undefined,
-      () => undefined,
-    );
+    used.writable = this.gpu.waiting(Promise.all(mappings)).catch(() => undefined);
     used.written = new Set();
   }
 

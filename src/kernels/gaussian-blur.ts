@@ -130,8 +130,8 @@ function lowerStrip({ lowering, input, sigma, result, shape, radius }: Blur): vo
   const { batch, height, width } = shape;
   const between = lowering.temporary('gaussian-blur.columns', [batch, width, height, 1]);
   const taps = 2 * radius + 1;
-  const rows = 8;
-  const constants = { TAPS: taps, ROWS: rows, LEAD: rows * Math.ceil((taps - 1) / rows) };
+  const step = 8;
+  const constants = { TAPS: taps, ROWS: step, LEAD: step * Math.ceil((taps - 1) / step) };
   const source = withWeights(unroll(stripSource, constants), sigma);
   const pass = (from: Tensor, to: Tensor, rows: number, columns: number): void => {
     const strip = stripRows(rows * columns, lowering.adapter);

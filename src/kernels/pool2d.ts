@@ -4,8 +4,8 @@ import type { Padding } from './conv2d/shape.js';
 import gradientSource from './pool2d-gradient.wgsl';
 import stripSource from './pool2d-strip.wgsl';
 import source from './pool2d.wgsl';
-import { imageShape, maskedPacking, packing, wrong, type ImageShape } from './shapes.js';
-import { longestLoop, unroll } from './unroll.js';
+import { imageShape, maskedPacking, packing, stripWorkgroups, wrong, type ImageShape } from './shapes.js';
+import { longestLoop, stripLoopsOf, unroll } from './unroll.js';
 
 /** How to pool. */
 export interface Pool2dOptions {
@@ -111,12 +111,10 @@ function lowerStrip({ lowering, input, result, shape, out, attributes }: Pooling
     KEPT: (kernel - stride) * columns,
     LEAD: Math.ceil((kernel - stride) / stride),
   };
-  // As for the strips of depthwise convolution.
-  const memoryLoops = lowering.adapter.class === 'swiftshader' ? 'keep' : 'unroll';
   lowering.dispatch({
     kernel: {
       name: `pool2d/strip-${name}-${stride}-${packed.suffix}`,
-      source: unroll(stripSource, sizes, memoryLoops),
+      source: unroll(stripSource, sizes, stripLoopsOf(lowering.adapter)),
       constants: { ...constants, ...sizes },
       aliases: packed.aliases,
     },
@@ -131,11 +129,7 @@ function lowerStrip({ lowering, input, result, shape, out, attributes }: Pooling
       longest_loop: longestLoop,
       ...parameters(height, width),
     },
-    workgroups: [
-      Math.ceil((Math.ceil(out.width / columns) * channels) / packed.width / 64),
-      Math.ceil(out.height / lines),
-      out.batch,
-    ],
+    workgroups: stripWorkgroups(out, packed, columns, lines),
     flops: elementCount(result.shape) * kernel ** 2,
   });
 }

@@ -3,8 +3,8 @@ import { elementCount } from '../engine/tensor.js';
 import { applyBands } from './apply-bands.js';
 import { antialiasBands, transposeBands } from './bands.js';
 import source from './resize2d-antialias.wgsl';
-import { imageShape, packing } from './shapes.js';
-import { longestLoop, unroll } from './unroll.js';
+import { imageShape, packing, stripWorkgroups } from './shapes.js';
+import { longestLoop, stripLoopsOf, unroll } from './unroll.js';
 
 /** Larger factors have windows that leave the registers. */
 const largestFactor = 4;
@@ -42,7 +42,6 @@ const antialiasOperator: Operator = {
     const columns = hardware ? 1 : Math.max(1, Math.floor(32 / (factorY * factorX)));
     const lines = hardware ? 4 : 16;
     const sizes = { WIDTH: columns, FACTOR_Y: factorY, FACTOR_X: factorX, REACH: (columns + 1) * factorX };
-    const memoryLoops = lowering.adapter.class === 'swiftshader' ? 'keep' : 'unroll';
     const weights = [
       ['WEIGHTS_Y', vertical.weights],
       ['WEIGHTS_X', horizontal.weights],
@@ -53,7 +52,7 @@ const antialiasOperator: Operator = {
     lowering.dispatch({
       kernel: {
         name: `resize2d/antialias-${factorY}-${factorX}-${packed.suffix}`,
-        source: [unroll(source, sizes, memoryLoops), ...tables].join('\n'),
+        source: [unroll(source, sizes, stripLoopsOf(lowering.adapter)), ...tables].join('\n'),
         constants: { ...sizes, ABOVE: vertical.before, BEFORE: horizontal.before },
         aliases: packed.aliases,
       },
@@ -67,11 +66,7 @@ const antialiasOperator: Operator = {
         lines,
         longest_loop: longestLoop,
       },
-      workgroups: [
-        Math.ceil((Math.ceil(out.width / columns) * channels) / packed.width / 64),
-        Math.ceil(out.height / lines),
-        out.batch,
-      ],
+      workgroups: stripWorkgroups(out, packed, columns, lines),
       flops: 4 * elementCount(result.shape) * factorY * (factorX + 1),
     });
   },

@@ -44,6 +44,17 @@ export function maskedPacking(...counts: readonly number[]): Packing {
   return { ...chosen, aliases: { ...chosen.aliases, Mask: chosen.width === 4 ? 'vec4<bool>' : 'bool' } };
 }
 
+/** Workgroups of 64 threads, each of which walks down a strip of `columns` × `lines` outputs of one packed value. */
+export function stripWorkgroups(
+  out: ImageShape,
+  packed: Packing,
+  columns: number,
+  lines: number,
+): readonly [number, number, number] {
+  const strips = (Math.ceil(out.width / columns) * out.channels) / packed.width;
+  return [Math.ceil(strips / 64), Math.ceil(out.height / lines), out.batch];
+}
+
 const vectors: Packing = { width: 4, aliases: { Value: 'vec4f' }, suffix: 'vec4' };
 const scalars: Packing = { width: 1, aliases: { Value: 'f32' }, suffix: 'scalar' };
 

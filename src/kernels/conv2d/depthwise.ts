@@ -1,7 +1,7 @@
 import type { AdapterProfile } from '../../engine/adapter.js';
 import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import epilogueSource from '../epilogue.wgsl';
-import { longestLoop, unroll, type MemoryLoops } from '../unroll.js';
+import { longestLoop, stripLoopsOf, unroll, type MemoryLoops } from '../unroll.js';
 import stripOneSource from './depthwise-strip-1.wgsl';
 import stripTwoSource from './depthwise-strip-2.wgsl';
 import stripSource from './depthwise-strip.wgsl';
@@ -56,11 +56,6 @@ function stripLines({ batch, outHeight, outWidth, outChannels }: Conv2dShape, ad
   return Math.min(outHeight, 4, Math.max(1, Math.floor(threadsOfLines / 2 ** 15)));
 }
 
-/** SwiftShader compiles the strips four times faster with their loops kept; lavapipe runs them faster written out. */
-function stripLoops(adapter: AdapterProfile): MemoryLoops {
-  return adapter.class === 'swiftshader' ? 'keep' : 'unroll';
-}
-
 /** One output channel an input channel: every channel by itself, in strips for 3 × 3. */
 export const depthwise: Conv2dVariant = {
   name: 'depthwise',
@@ -88,7 +83,7 @@ function lowerStrips({ shape, lowering, input, result, epilogue, extras }: Conv2
   const stripsX = Math.ceil(shape.outWidth / stripWidth);
   const stripsY = Math.ceil(shape.outHeight / strip);
   const count = shape.batch * stripsY * stripsX * (shape.outChannels / 4);
-  const kernel = stripKernels.get(`${shape.strideY} ${stripLoops(adapter)} ${epilogue.residual !== undefined}`);
+  const kernel = stripKernels.get(`${shape.strideY} ${stripLoopsOf(adapter)} ${epilogue.residual !== undefined}`);
   if (!kernel) throw new Error('no strip kernel');
   lowering.dispatch({
     kernel,

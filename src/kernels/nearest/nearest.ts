@@ -142,14 +142,9 @@ function rank(lowering: Lowering, { product }: SearchVariant, team: Team | undef
       workgroups: foldWorkgroups(Math.ceil(vectors / 64), lowering.adapter.limits.maxComputeWorkgroupsPerDimension),
     });
   }
-  // The product takes tensors whole: of the left one, a part is bound in its place.
   const left = type === 'f16' ? widened : part;
-  const withPart: Lowering = {
-    ...lowering,
-    dispatch: (dispatch) => lowering.dispatch({ ...dispatch, bindings: [left, ...dispatch.bindings.slice(1)] }),
-  };
-  dispatchProduct(withPart, product, {
-    ...{ left: bank, right: columns, extras: [columns, columns], result: scores },
+  dispatchProduct(lowering, product, {
+    ...{ left, right: columns, extras: [columns, columns], result: scores },
     rows: matrixRows(chunk.count, elements, false),
     ...{ channels: width, weightStride: width, resultStride: width },
     ...{ planes: onePlane, epilogue: noEpilogue, flops },

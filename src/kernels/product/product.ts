@@ -1,5 +1,5 @@
 import type { AdapterProfile } from '../../engine/adapter.js';
-import { type Lowering, type Tensor } from '../../engine/graph.js';
+import type { BufferView, Lowering, Tensor } from '../../engine/graph.js';
 import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import epilogueSource from '../epilogue.wgsl';
 import { longestLoop, memoryLoopsOf, unroll } from '../unroll.js';
@@ -45,7 +45,7 @@ export interface ProductPlanes {
 
 /** A product to be computed. */
 export interface Product {
-  readonly left: Tensor;
+  readonly left: Tensor | BufferView;
   /** [values of the sum, row length], the row length a multiple of four (see {@link paddedColumns}). */
   readonly right: Tensor;
   /** Bias and residual, or what stands in for them. */

@@ -202,7 +202,7 @@ export class Selector {
         minimum[pick] = takenMark;
       }
     }
-    await this.#upload(this.plan.minimum, this.#padded(minimum));
+    await this.#upload(this.plan.minimum, minimum);
     const save = async (): Promise<void> => {
       await this.#download(this.plan.minimum, minimum);
       await checkpoint?.save(writeCheckpoint(picks.subarray(0, done), minimum, agreement));
@@ -272,13 +272,6 @@ export class Selector {
     const end = places.indexOf(noPick);
     if (end === 0) throw new Error('a series of the k-centre made no pick');
     return places.subarray(0, end < 0 ? limit : end);
-  }
-
-  /** Distances of all points, with those of rows that are none. */
-  #padded(minimum: Float32Array): Float32Array {
-    const padded = new Float32Array(this.plan.minimum.shape[0] ?? 0).fill(takenMark);
-    padded.set(minimum);
-    return padded;
   }
 
   async #upload({ name }: Tensor, data: Float32Array | Uint32Array): Promise<void> {
