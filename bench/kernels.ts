@@ -7,7 +7,7 @@ import type { Reference } from '../test/kernels/harness.js';
 import { startBruteForce } from './brute-force.js';
 import type { KernelCase, OperatorCase } from './cases/case.js';
 import { kernelCases } from './kernel-cases.js';
-import { measureProgram, measurePrograms, type MeasuredProgram } from './programs.js';
+import { longestMilliseconds, measurePrograms, type MeasuredProgram } from './programs.js';
 import { randomNumbers } from './random.js';
 import { makeReport, type Row } from './report.js';
 import { higherRoof, measureRoofs, roofsOf, type Roofs } from './roofs.js';
@@ -74,15 +74,22 @@ async function measureCase(
     results.push({ variant: 'the only one', chosen: true, result: await one.measure(effort) });
   } else {
     const { variants, chosen, plan } = variantsOf(one, planning);
-    for (const variant of variants) {
-      signal.throwIfAborted();
-      onNote(`${one.kernel} ${one.shape}: ${variant}`);
-      const result = await measureProgram(gpu, plan(variant), effort, {
+    onNote(`${one.kernel} ${one.shape}: ${variants.join(', ')}`);
+    // Turn by turn, so that variants can be compared on a busy machine.
+    const measured = await measurePrograms(
+      gpu,
+      variants.map((variant) => ({
+        plan: plan(variant),
         read: one.outputs,
         ...(one.prepare && { prepare: one.prepare }),
-      });
+      })),
+      { longest: longestMilliseconds * variants.length, ...effort },
+    );
+    measured.forEach((result, index) => {
+      const variant = variants[index] ?? '';
       results.push({ variant, chosen: variant === chosen, result });
-    }
+    });
+    signal.throwIfAborted();
     if (one.product) {
       onNote(`${one.kernel} ${one.shape} beside products`);
       overProduct = await compareWithProduct(gpu, plan(chosen), one.product(), planning, effort);

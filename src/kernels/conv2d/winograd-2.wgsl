@@ -15,3 +15,20 @@ fn transform_input(d: array<Value, SIZE>) -> array<Value, SIZE> {
 fn transform_output(m: array<Value, SIZE>) -> array<Value, TILE> {
   return array<Value, TILE>(m[0] + m[1] + m[2], m[1] - m[2] - m[3]);
 }
+
+// Row `line` of Bᵀ: what the values of a line weigh in value `line` of its transform.
+fn input_factors(line: u32) -> array<f32, SIZE> {
+  const rows = array<array<f32, SIZE>, SIZE>(
+    array<f32, SIZE>(1.0, 0.0, -1.0, 0.0),
+    array<f32, SIZE>(0.0, 1.0, 1.0, 0.0),
+    array<f32, SIZE>(0.0, -1.0, 1.0, 0.0),
+    array<f32, SIZE>(0.0, 1.0, 0.0, -1.0),
+  );
+  return rows[min(line, SIZE - 1u)];
+}
+
+// Likewise of Aᵀ.
+fn output_factors(line: u32) -> array<f32, SIZE> {
+  const rows = array<array<f32, SIZE>, TILE>(array<f32, SIZE>(1.0, 1.0, 1.0, 0.0), array<f32, SIZE>(0.0, 1.0, -1.0, -1.0));
+  return rows[min(line, TILE - 1u)];
+}

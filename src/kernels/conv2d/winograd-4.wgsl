@@ -36,3 +36,27 @@ fn transform_output(m: array<Value, SIZE>) -> array<Value, TILE> {
     near_difference + 8.0 * far_difference + m[5],
   );
 }
+
+// Row `line` of Bᵀ: what the values of a line weigh in value `line` of its transform.
+fn input_factors(line: u32) -> array<f32, SIZE> {
+  const rows = array<array<f32, SIZE>, SIZE>(
+    array<f32, SIZE>(4.0, 0.0, -5.0, 0.0, 1.0, 0.0),
+    array<f32, SIZE>(0.0, -4.0, -4.0, 1.0, 1.0, 0.0),
+    array<f32, SIZE>(0.0, 4.0, -4.0, -1.0, 1.0, 0.0),
+    array<f32, SIZE>(0.0, -2.0, -1.0, 2.0, 1.0, 0.0),
+    array<f32, SIZE>(0.0, 2.0, -1.0, -2.0, 1.0, 0.0),
+    array<f32, SIZE>(0.0, 4.0, 0.0, -5.0, 0.0, 1.0),
+  );
+  return rows[min(line, SIZE - 1u)];
+}
+
+// Likewise of Aᵀ.
+fn output_factors(line: u32) -> array<f32, SIZE> {
+  const rows = array<array<f32, SIZE>, TILE>(
+    array<f32, SIZE>(1.0, 1.0, 1.0, 1.0, 1.0, 0.0),
+    array<f32, SIZE>(0.0, 1.0, -1.0, 2.0, -2.0, 0.0),
+    array<f32, SIZE>(0.0, 1.0, 1.0, 4.0, 4.0, 0.0),
+    array<f32, SIZE>(0.0, 1.0, -1.0, 8.0, -8.0, 1.0),
+  );
+  return rows[min(line, TILE - 1u)];
+}
