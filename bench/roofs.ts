@@ -78,12 +78,7 @@ export async function measureRoofs(gpu: Gpu, effort: Effort, floats: number): Pr
   const threads = gpu.profile.class === 'hardware' ? 2 ** 18 : 2 ** 12;
   const arithmetic = new Graph('fma roof');
   arithmetic.output(arithmetic.apply(fmaOperator, [], { turns: 256 }, [threads]));
-  const copies = copyPatterns.map((pattern) => {
-    const graph = new Graph(`copy roof, ${pattern.name}`);
-    const input = graph.parameter('copied', [floats]);
-    graph.output(graph.apply(copyOperator, [input], pattern, [floats]));
-    return graph;
-  });
+  const copies = copyGraphs(floats);
   const plans = [arithmetic, ...copies].map((graph) => compile(graph, { adapter: gpu.profile }));
   const measured = await measurePrograms(
     gpu,
@@ -98,6 +93,16 @@ export async function measureRoofs(gpu: Gpu, effort: Effort, floats: number): Pr
       gbPerSecond: pattern ? (floats * 8) / milliseconds.median / 1e6 : null,
       milliseconds,
     };
+  });
+}
+
+/** A copy of so many floats in each pattern. */
+export function copyGraphs(floats: number): Graph[] {
+  return copyPatterns.map((pattern) => {
+    const graph = new Graph(`copy roof, ${pattern.name}`);
+    const input = graph.parameter('copied', [floats]);
+    graph.output(graph.apply(copyOperator, [input], pattern, [floats]));
+    return graph;
   });
 }
 

@@ -66,6 +66,18 @@ const awkward: readonly Case[] = [
     options: { groups: 8, stride: 2, padding: 1 },
   },
   {
+    title: 'depthwise, several strips each way',
+    input: [2, 67, 19, 8],
+    weight: [3, 3, 1, 8],
+    options: { groups: 8, padding: 1 },
+  },
+  {
+    title: 'depthwise, stride 2, several strips each way',
+    input: [1, 133, 35, 4],
+    weight: [3, 3, 1, 4],
+    options: { groups: 4, stride: 2, padding: 1 },
+  },
+  {
     title: 'depthwise, padded below and right alone',
     input: [1, 8, 7, 4],
     weight: [3, 3, 1, 4],
@@ -298,7 +310,8 @@ describe('the choice of a variant', () => {
     expect(chooseConv2d(shape([1, 16, 16, 256], [1, 1, 256, 64]), hardware)[0]).toBe('splitk');
     expect(chooseConv2d(stem, { ...software, subgroupSize: undefined })[0]).toBe('direct');
     const depthwise = shape([1, 8, 8, 32], [3, 3, 1, 32], { groups: 32, padding: 1 });
-    for (const adapter of [software, hardware]) expect(chooseConv2d(depthwise, adapter)[0]).toBe('depthwise');
+    expect(chooseConv2d(depthwise, software)[0]).toBe('depthwise-subgroup');
+    expect(chooseConv2d(depthwise, hardware)[0]).toBe('depthwise');
   });
 
   it('does not look at the batch', () => {
@@ -314,8 +327,8 @@ describe('the choice of a variant', () => {
 describe('results', () => {
   it('are the same bytes whatever the batch, also where Winograd goes through in chunks', async () => {
     const gpu = await testGpu();
-    for (const kernel of ['subgroup', 'winograd4', 'depthwise']) {
-      const groups = kernel === 'depthwise' ? 8 : 1;
+    for (const kernel of ['subgroup', 'winograd4', 'depthwise', 'depthwise-subgroup']) {
+      const groups = kernel.startsWith('depthwise') ? 8 : 1;
       const weight = randomTensor([3, 3, 8 / groups, 8], 2);
       const batch = randomTensor([3, 9, 10, 8], 1);
       const size = 9 * 10 * 8;

@@ -4,7 +4,16 @@ import { isDepthwise, type Conv2dShape } from './shape.js';
 
 /** Names of the convolution's variants. */
 export type Conv2dVariantName =
-  'naive' | 'direct' | 'subgroup' | 'subgroup-f16' | 'shared' | 'splitk' | 'depthwise' | 'winograd2' | 'winograd4';
+  | 'naive'
+  | 'direct'
+  | 'subgroup'
+  | 'subgroup-f16'
+  | 'shared'
+  | 'splitk'
+  | 'depthwise'
+  | 'depthwise-subgroup'
+  | 'winograd2'
+  | 'winograd4';
 
 /**
  * The default variants for a shape on an adapter, best first: the first that applies is taken. The batch plays no part,
@@ -12,7 +21,10 @@ export type Conv2dVariantName =
  */
 export function chooseConv2d(shape: Conv2dShape, adapter: AdapterProfile): readonly Conv2dVariantName[] {
   const product = fastestProduct(adapter);
-  if (isDepthwise(shape)) return ['depthwise', 'naive'];
+  if (isDepthwise(shape)) {
+    // Shuffles are cheap where a subgroup is a vector register of the processor.
+    return adapter.class === 'lavapipe' ? ['depthwise-subgroup', 'depthwise', 'naive'] : ['depthwise', 'naive'];
+  }
   const { inChannels, outChannels, outHeight, outWidth, kernelHeight, kernelWidth } = shape;
   const pixels = outHeight * outWidth;
   const square = kernelHeight === 3 && kernelWidth === 3 && shape.strideY === 1 && shape.strideX === 1;

@@ -3,7 +3,7 @@ import { epilogueInputs, fuseEpilogue, plainEpilogue, type EpilogueInputs, type 
 import { chooseConv2d } from './choose.js';
 import { conv2dInputGradient } from './gradients/input.js';
 import { conv2dWeightGradient } from './gradients/weight.js';
-import { depthwise } from './depthwise.js';
+import { depthwise, depthwiseSubgroup } from './depthwise.js';
 import { productVariants, splitSum, subgroupHalf } from './implicit.js';
 import { naive } from './naive.js';
 import { conv2dKey, conv2dShape, type Conv2dOptions, type Conv2dShape } from './shape.js';
@@ -17,6 +17,7 @@ export const conv2dVariants: readonly Conv2dVariant[] = [
   subgroupHalf,
   splitSum,
   depthwise,
+  depthwiseSubgroup,
   ...winogradVariants,
 ];
 

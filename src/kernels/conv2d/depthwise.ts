@@ -4,6 +4,9 @@ import epilogueSource from '../epilogue.wgsl';
 import { longestLoop, stripLoopsOf, unroll, type MemoryLoops } from '../unroll.js';
 import stripOneSource from './depthwise-strip-1.wgsl';
 import stripTwoSource from './depthwise-strip-2.wgsl';
+import subgroupOneSource from './depthwise-subgroup-1.wgsl';
+import subgroupTwoSource from './depthwise-subgroup-2.wgsl';
+import subgroupSource from './depthwise-subgroup.wgsl';
 import stripSource from './depthwise-strip.wgsl';
 import plainSource from './depthwise.wgsl';
 import { conv2dFlops, isDepthwise, type Conv2dShape } from './shape.js';
@@ -35,6 +38,29 @@ const stripKernels = new Map(
   ),
 );
 
+const subgroupKernels = new Map<string, Kernel>();
+
+function subgroupKernel(stride: number, lanes: number, residual: boolean): Kernel {
+  const name = `conv2d/depthwise-subgroup-${stride} lanes=${lanes}${residual ? ' residual' : ''}`;
+  const source = `${subgroupSource}\n${stride === 1 ? subgroupOneSource : subgroupTwoSource}`;
+  const kernel: Kernel = subgroupKernels.get(name) ?? {
+    name,
+    source: `${unroll(source)}\n${epilogueSource}`,
+    aliases,
+    constants: { TAKES_RESIDUAL: residual, SUBGROUP: lanes },
+    enables: ['subgroups'],
+  };
+  subgroupKernels.set(name, kernel);
+  return kernel;
+}
+
+/** Workgroups that keep all cores of a software adapter busy. */
+const fewWorkgroups = 64;
+
+function takesFours(shape: Conv2dShape): boolean {
+  return isDepthwise(shape) && shape.inChannels % 4 === 0;
+}
+
 function stripsFit({ kernelHeight, kernelWidth, strideY, strideX, dilationY, dilationX }: Conv2dShape): boolean {
   return (
     kernelHeight === 3 &&
@@ -59,11 +85,18 @@ function stripLines({ batch, outHeight, outWidth, outChannels }: Conv2dShape, ad
 /** One output channel an input channel: every channel by itself, in strips for 3 × 3. */
 export const depthwise: Conv2dVariant = {
   name: 'depthwise',
-  applies: (shape) => isDepthwise(shape) && shape.inChannels % 4 === 0,
+  applies: takesFours,
   lower(call) {
     if (stripsFit(call.shape)) lowerStrips(call);
     else lowerPlain(call);
   },
+};
+
+/** The same with values handed round in subgroups. */
+export const depthwiseSubgroup: Conv2dVariant = {
+  name: 'depthwise-subgroup',
+  applies: (shape, { subgroupSize = 0 }) => takesFours(shape) && stripsFit(shape) && subgroupSize >= 8,
+  lower: lowerSubgroups,
 };
 
 function lowerPlain({ shape, lowering, input, result, epilogue, extras }: Conv2dCall): void {
@@ -101,6 +134,26 @@ function lowerStrips({ shape, lowering, input, result, epilogue, extras }: Conv2
       ...epilogue.parameters,
     },
     workgroups: foldWorkgroups(Math.ceil(count / 64), adapter.limits.maxComputeWorkgroupsPerDimension),
+    flops: conv2dFlops(shape),
+  });
+}
+
+function lowerSubgroups({ shape, lowering, input, result, epilogue, extras }: Conv2dCall): void {
+  const { subgroupSize: lanes = 8, limits } = lowering.adapter;
+  const strip = Math.min(shape.outHeight, 64);
+  const stripsX = Math.ceil(shape.outWidth / lanes);
+  const stripsY = Math.ceil(shape.outHeight / strip);
+  const count = shape.batch * stripsY * stripsX * (shape.outChannels / 4);
+  const share = Math.ceil(count / fewWorkgroups);
+  lowering.dispatch({
+    kernel: subgroupKernel(shape.strideY, lanes, epilogue.residual !== undefined),
+    bindings: [input, epilogue.weight, ...extras, result],
+    parameters: {
+      ...shapeParameters(shape),
+      ...{ count, share, channels: shape.outChannels / 4, strip, strips_x: stripsX, strips_y: stripsY },
+      ...epilogue.parameters,
+    },
+    workgroups: foldWorkgroups(Math.ceil(count / share), limits.maxComputeWorkgroupsPerDimension),
     flops: conv2dFlops(shape),
   });
 }
