@@ -1,10 +1,20 @@
+import type { AdapterProfile } from '../engine/adapter.js';
 import type { Graph, Lowering, Operator, Tensor, Variant } from '../engine/graph.js';
 import { elementCount } from '../engine/tensor.js';
 import type { Padding } from './conv2d/shape.js';
 import gradientSource from './pool2d-gradient.wgsl';
 import stripSource from './pool2d-strip.wgsl';
+import subgroupSource from './pool2d-subgroup.wgsl';
 import source from './pool2d.wgsl';
-import { imageShape, maskedPacking, packing, stripWorkgroups, wrong, type ImageShape } from './shapes.js';
+import {
+  imageShape,
+  maskedPacking,
+  packing,
+  stripWorkgroups,
+  subgroupStrips,
+  wrong,
+  type ImageShape,
+} from './shapes.js';
 import { longestLoop, stripLoopsOf, unroll } from './unroll.js';
 
 /** How to pool. */
@@ -61,18 +71,25 @@ interface Pooling {
 }
 
 interface PoolVariant extends Variant {
-  readonly applies: (attributes: PoolAttributes) => boolean;
+  readonly applies: (attributes: PoolAttributes, adapter: AdapterProfile) => boolean;
   readonly lower: (pooling: Pooling) => void;
 }
 
-/** The ways to pool: a thread an output, and strips. */
+const overlaps = ({ kernel, stride }: PoolAttributes): boolean => kernel <= 5 && stride < kernel;
+
+/** The ways to pool: a thread an output, strips, and strips whose columns subgroups share. */
 export const pool2dVariants: readonly PoolVariant[] = [
   { name: 'naive', applies: () => true, lower: lowerNaive },
   {
     name: 'strip',
     // Larger windows leave the registers, and where windows do not overlap every input is loaded once anyway.
-    applies: ({ kernel, stride }) => kernel <= 5 && stride < kernel,
+    applies: overlaps,
     lower: lowerStrip,
+  },
+  {
+    name: 'subgroup',
+    applies: (attributes, { subgroupSize = 0 }) => overlaps(attributes) && subgroupSize >= 8,
+    lower: lowerSubgroup,
   },
 ];
 
@@ -134,6 +151,37 @@ function lowerStrip({ lowering, input, result, shape, out, attributes }: Pooling
   });
 }
 
+function lowerSubgroup({ lowering, input, result, shape, out, attributes }: Pooling): void {
+  const { height, width, channels } = shape;
+  const { kernel, stride } = attributes;
+  const { subgroupSize: lanes = 8 } = lowering.adapter;
+  const packed = packing(channels);
+  const { name, constants, parameters } = shared(attributes);
+  const strips = subgroupStrips(lowering.adapter, out, packed);
+  const sizes = { KERNEL: kernel, STRIDE: stride, KEPT: kernel - stride, LEAD: Math.ceil((kernel - stride) / stride) };
+  lowering.dispatch({
+    kernel: {
+      name: `pool2d/subgroup-${name}-${stride}-${packed.suffix} lanes=${lanes}`,
+      source: unroll(subgroupSource, sizes),
+      constants: { ...constants, ...sizes, SUBGROUP: lanes },
+      aliases: packed.aliases,
+      enables: ['subgroups'],
+    },
+    bindings: [input, result],
+    parameters: {
+      ...strips.parameters,
+      height,
+      width,
+      channels: channels / packed.width,
+      outHeight: out.height,
+      outWidth: out.width,
+      ...parameters(height, width),
+    },
+    workgroups: strips.workgroups,
+    flops: elementCount(result.shape) * kernel ** 2,
+  });
+}
+
 const pool2dOperator: Operator<PoolAttributes> = {
   name: 'pool2d',
   lower(node, lowering) {
@@ -141,13 +189,14 @@ const pool2dOperator: Operator<PoolAttributes> = {
     const [result] = node.outputs;
     if (!input || !result) throw new Error('pool2d wants one input');
     const { attributes } = node;
-    const possible = pool2dVariants.filter((variant) => variant.applies(attributes));
+    const possible = pool2dVariants.filter((variant) => variant.applies(attributes, lowering.adapter));
     const { mode, kernel, stride } = attributes;
     const [shape, out] = [imageShape('pool2d', input), imageShape('pool2d', result)];
     // With stride 2 strips leave the lines that caches read ahead for what the loads save. On hardware a small map makes
     // too few of them.
     const strips = stride === 1 && (lowering.adapter.class !== 'hardware' || elementCount(result.shape) >= 2 ** 23);
-    const preferred = strips ? possible.at(-1) : possible[0];
+    const wanted = lowering.adapter.class === 'lavapipe' ? 'subgroup' : strips ? 'strip' : 'naive';
+    const preferred = possible.find(({ name }) => name === wanted) ?? possible[0];
     if (!preferred) throw new Error('pool2d has no variant');
     const key = `${mode}-${kernel}-${stride}-${input.shape.join('x')}`;
     const variant = lowering.choose('pool2d', key, possible, preferred);

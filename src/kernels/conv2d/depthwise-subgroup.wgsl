@@ -2,18 +2,18 @@
 // Against the strips of depthwise-strip.wgsl: the lanes of a subgroup have neighbouring columns of the same channels, so a
 // value is loaded by one lane alone and its neighbours get it by a shuffle. That leaves 1.2 loads an output with stride 1
 // and 4.2 with stride 2, of which a copy makes 1 and 4. The choice on lavapipe, where a load costs as much as eight shuffles.
-// A workgroup is one subgroup and computes `share` strips: SUBGROUP output columns of four channels and `strip` output
+// A workgroup is one subgroup and computes `share` strips: SUBGROUP output columns of four channels and `lines` output
 // lines. Starting a workgroup costs as much as a few lines, so few of them have much to do.
 
 struct Params {
   count: u32,    // strips
   share: u32,    // of them a workgroup computes
+  strips_x: u32, strips_y: u32,
+  lines: u32,    // output lines of a strip
   in_height: u32, in_width: u32,
   out_height: u32, out_width: u32,
   channels: u32, // in vec4
   padding_top: u32, padding_left: u32,
-  strip: u32,    // output lines of a strip
-  strips_x: u32, strips_y: u32,
   has_bias: u32, has_residual: u32, activation: u32,
 }
 
@@ -39,8 +39,8 @@ fn strip_of(index: u32) -> Strip {
   strip.channel = index - column * params.channels;
   strip.x = (column - line * params.strips_x) * SUBGROUP;
   strip.image = line / params.strips_y;
-  strip.y = (line - strip.image * params.strips_y) * params.strip;
-  strip.lines = min(params.strip, params.out_height - strip.y);
+  strip.y = (line - strip.image * params.strips_y) * params.lines;
+  strip.lines = min(params.lines, params.out_height - strip.y);
   return strip;
 }
 

@@ -1,6 +1,7 @@
 import type { AdapterProfile } from '../../engine/adapter.js';
 import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import epilogueSource from '../epilogue.wgsl';
+import { imageShape, packing, subgroupStrips } from '../shapes.js';
 import { longestLoop, stripLoopsOf, unroll, type MemoryLoops } from '../unroll.js';
 import stripOneSource from './depthwise-strip-1.wgsl';
 import stripTwoSource from './depthwise-strip-2.wgsl';
@@ -53,9 +54,6 @@ function subgroupKernel(stride: number, lanes: number, residual: boolean): Kerne
   subgroupKernels.set(name, kernel);
   return kernel;
 }
-
-/** Workgroups that keep all cores of a software adapter busy. */
-const fewWorkgroups = 64;
 
 function takesFours(shape: Conv2dShape): boolean {
   return isDepthwise(shape) && shape.inChannels % 4 === 0;
@@ -139,21 +137,19 @@ function lowerStrips({ shape, lowering, input, result, epilogue, extras }: Conv2
 }
 
 function lowerSubgroups({ shape, lowering, input, result, epilogue, extras }: Conv2dCall): void {
-  const { subgroupSize: lanes = 8, limits } = lowering.adapter;
-  const strip = Math.min(shape.outHeight, 64);
-  const stripsX = Math.ceil(shape.outWidth / lanes);
-  const stripsY = Math.ceil(shape.outHeight / strip);
-  const count = shape.batch * stripsY * stripsX * (shape.outChannels / 4);
-  const share = Math.ceil(count / fewWorkgroups);
+  const { adapter } = lowering;
+  const out = imageShape('conv2d', result);
+  const strips = subgroupStrips(adapter, out, packing(out.channels));
   lowering.dispatch({
-    kernel: subgroupKernel(shape.strideY, lanes, epilogue.residual !== undefined),
+    kernel: subgroupKernel(shape.strideY, adapter.subgroupSize ?? 8, epilogue.residual !== undefined),
     bindings: [input, epilogue.weight, ...extras, result],
     parameters: {
       ...shapeParameters(shape),
-      ...{ count, share, channels: shape.outChannels / 4, strip, strips_x: stripsX, strips_y: stripsY },
+      ...strips.parameters,
+      channels: out.channels / 4,
       ...epilogue.parameters,
     },
-    workgroups: foldWorkgroups(Math.ceil(count / share), limits.maxComputeWorkgroupsPerDimension),
+    workgroups: strips.workgroups,
     flops: conv2dFlops(shape),
   });
 }
