@@ -1,3 +1,4 @@
+import type { AdapterClass } from '../engine/adapter.js';
 import type { Graph, Lowering, Operator, Tensor, Variant } from '../engine/graph.js';
 import { applyBands } from './apply-bands.js';
 import { antialiasBands, linearBands, linearScale, nearestBands, nearestScale, transposeBands } from './bands.js';
@@ -5,8 +6,11 @@ import { shrinkWhole, wholeFactor } from './resize2d-antialias.js';
 import blockSource from './resize2d-block.wgsl';
 import mapSource from './resize2d-map.wgsl';
 import rowsSource from './resize2d-rows.wgsl';
+import slideChannelsSource from './resize2d-slide-channels.wgsl';
+import slideMapSource from './resize2d-slide-map.wgsl';
+import slideSource from './resize2d-slide.wgsl';
 import source from './resize2d.wgsl';
-import { imageShape, packing, wrong, type ImageShape } from './shapes.js';
+import { imageShape, packing, subgroupStrips, wrong, type ImageShape } from './shapes.js';
 import { unroll } from './unroll.js';
 
 /** How to resize. */
@@ -52,7 +56,21 @@ export const resize2dVariants: readonly ResizeVariant[] = [
       isMap(out) && bilinear && scaleY <= 1 && scaleX <= 1,
     lower: lowerBlock,
   },
+  {
+    name: 'slide',
+    applies: ({ lowering, out, bilinear, parameters: { scaleY = 2, scaleX = 2 } }) => {
+      const { subgroupSize: lanes = 0 } = lowering.adapter;
+      const columns = isMap(out) ? scaleX <= 1 : out.channels % 4 === 0 && reach(lanes, scaleX) <= lanes;
+      return lanes >= 8 && bilinear && scaleY <= 1 && columns;
+    },
+    lower: lowerSlide,
+  },
 ];
+
+/** Input pixels that so many neighbouring output pixels lie between at most, rounded as in the kernels. */
+function reach(outputs: number, scale: number): number {
+  return Math.floor(Math.fround((outputs - 1) * Math.fround(scale))) + 3;
+}
 
 /** Whether lines consist of whole vectors of neighbouring pixels. */
 const isMap = ({ width, channels }: ImageShape): boolean => channels === 1 && width % 4 === 0;
@@ -112,9 +130,6 @@ function lowerBlock({ lowering, input, result, out, parameters }: Resize): void 
   const { scaleY = 1, scaleX = 1 } = parameters;
   const outVectors = out.width / 4;
   const rows = 8;
-  // Rounded as in the text.
-  const reach = (outputs: number, scale: number): number =>
-    Math.floor(Math.fround((outputs - 1) * Math.fround(scale))) + 3;
   const sizes = { ROWS: rows, LINES: reach(rows, scaleY), REACH: reach(4, scaleX) };
   lowering.dispatch({
     kernel: {
@@ -125,6 +140,31 @@ function lowerBlock({ lowering, input, result, out, parameters }: Resize): void 
     bindings: [input, result],
     parameters: { ...parameters, outVectors },
     workgroups: [Math.ceil(outVectors / 64), Math.ceil(out.height / rows), out.batch],
+    flops: resizeFlops(out, true),
+  });
+}
+
+function lowerSlide({ lowering, input, result, out, parameters }: Resize): void {
+  const { adapter } = lowering;
+  const { subgroupSize: lanes = 8 } = adapter;
+  const { scaleX = 1 } = parameters;
+  const map = isMap(out);
+  // Values are vectors: of pixels in a map, else of channels.
+  const values = map ? { ...out, width: out.width / 4, channels: 4 } : out;
+  const strips = subgroupStrips(adapter, values, packing(4));
+  const sizes = { REACH: reach(map ? 4 : lanes, scaleX) };
+  const source = `${map ? slideMapSource : slideChannelsSource}\n${slideSource}`;
+  lowering.dispatch({
+    kernel: {
+      name: `resize2d/slide-${map ? 'map' : 'channels'}-${sizes.REACH} lanes=${lanes}`,
+      source: unroll(source, sizes),
+      constants: { ...sizes, SUBGROUP: lanes },
+      aliases: { Pixel: map ? 'f32' : 'vec4f' },
+      enables: ['subgroups'],
+    },
+    bindings: [input, result],
+    parameters: { ...parameters, ...strips.parameters, outWidth: values.width, channels: values.channels / 4 },
+    workgroups: strips.workgroups,
     flops: resizeFlops(out, true),
   });
 }
@@ -159,10 +199,16 @@ const resize2dOperator: Operator<Resize2dOptions> = {
     };
     const resize = { lowering, input, result, shape, out, bilinear: mode === 'bilinear', parameters };
     const possible = resize2dVariants.filter((variant) => variant.applies(resize));
-    const hardware = lowering.adapter.class === 'hardware';
+    const left: Readonly<Record<AdapterClass, readonly string[]>> = {
+      hardware: ['block', 'slide'],
+      lavapipe: [],
+      swiftshader: ['slide'],
+    };
     // Shrinking, no input row serves two output rows: nothing to keep.
     const preferred =
-      out.height > shape.height ? possible.filter(({ name }) => !hardware || name !== 'block').at(-1) : possible[0];
+      out.height > shape.height
+        ? possible.filter(({ name }) => !left[lowering.adapter.class].includes(name)).at(-1)
+        : possible[0];
     if (!preferred) throw new Error('resize2d has no variant');
     const key = `${mode}-${input.shape.join('x')}-${out.height}x${out.width}`;
     const variant = lowering.choose('resize2d', key, possible, preferred);

@@ -28,6 +28,8 @@ const sizes = [
   { from: [2, 38, 22, 3], to: [19, 11] },
   { from: [1, 9, 8, 4], to: [3, 2] },
   { from: [1, 4, 3, 1], to: [1, 1] },
+  { from: [2, 17, 11, 8], to: [71, 43] },
+  { from: [1, 18, 21, 1], to: [72, 84] },
 ] as const;
 
 function resizing(name: string, from: readonly number[], to: readonly [number, number]): KernelCase {
