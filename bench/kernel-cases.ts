@@ -82,6 +82,9 @@ export function kernelCases(gpu: Gpu, tiny: boolean): (() => KernelCase)[] {
     () => blur(256, 4),
     () => blur(1024, 4),
     () => resize(64, 256, 1),
+    // A map of a tile takes as long as the start of its launch: several tell more.
+    () => resize(64, 256, 1, 8),
+    () => resize(256, 1024, 1),
     () => resize(16, 64, 256),
     () => shrink(512, 256, 3),
     () => pool({ mode: 'max', kernel: 3, stride: 2, padding: 1 }, 128, 64),

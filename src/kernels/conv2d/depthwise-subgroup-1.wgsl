@@ -17,19 +17,25 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     var middle = vec4f(0.0); // has seen one
     var source_line = input_line(strip, first_y);
     var target_line = output_line(strip, strip.y);
-    for (var line = 0u; line < strip.lines + 2u; line++) {
-      let inside = first_y + line < params.in_height;
+    let in_height = params.in_height;
+    let input_step = params.in_width * params.channels;
+    let output_step = params.out_width * params.channels;
+    let lines = strip.lines + 2u;
+    let next = (lane + 1u) % SUBGROUP;
+    let after_next = (lane + 2u) % SUBGROUP;
+    for (var line = 0u; line < lines; line++) {
+      let inside = first_y + line < in_height;
       let left = value_of(source_line, column, inside);
       let behind = value_of(source_line, column_behind, inside);
-      source_line += params.in_width * params.channels;
-      let centre = subgroupShuffle(select(left, behind, lane < 1u), (lane + 1u) % SUBGROUP);
-      let right = subgroupShuffle(select(left, behind, lane < 2u), (lane + 2u) % SUBGROUP);
+      source_line += input_step;
+      let centre = subgroupShuffle(select(left, behind, lane < 1u), next);
+      let right = subgroupShuffle(select(left, behind, lane < 2u), after_next);
       let output = fma(weights[6], left, fma(weights[7], centre, fma(weights[8], right, upper)));
       upper = fma(weights[3], left, fma(weights[4], centre, fma(weights[5], right, middle)));
       middle = fma(weights[0], left, fma(weights[1], centre, weights[2] * right));
       if (line >= 2u) {
         put(target_line, target_column, shift, output);
-        target_line += params.out_width * params.channels;
+        target_line += output_step;
       }
     }
   }

@@ -8,9 +8,9 @@ struct Line {
 
 // Columns of a lane's left and centre taps, and the one behind the last lane's.
 struct Columns {
-  left: u32,
-  centre: u32,
-  behind: u32,
+  left: Column,
+  centre: Column,
+  behind: Column,
 }
 
 // What the taps of a line see. The right one sees the next lane's left one, that of the last lane the column behind, which
@@ -42,19 +42,23 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     var sum = vec4f(0.0);
     var source_line = input_line(strip, first_y);
     var target_line = output_line(strip, strip.y);
+    let in_height = params.in_height;
+    let input_step = params.in_width * params.channels;
+    let output_step = params.out_width * params.channels;
+    let turns = strip.lines + 1u;
     // One turn ahead of the first output line, whose first line of input is the last of that turn.
-    for (var turn = 0u; turn < strip.lines + 1u; turn++) {
+    for (var turn = 0u; turn < turns; turn++) {
       if (turn > 0u) {
-        let odd = line_of(source_line, columns, first_y + 2u * turn - 1u < params.in_height, lane);
-        source_line += params.in_width * params.channels;
+        let odd = line_of(source_line, columns, first_y + 2u * turn - 1u < in_height, lane);
+        source_line += input_step;
         sum = fma(weights[3], odd.left, fma(weights[4], odd.centre, fma(weights[5], odd.right, sum)));
       }
-      let even = line_of(source_line, columns, first_y + 2u * turn < params.in_height, lane);
-      source_line += params.in_width * params.channels;
+      let even = line_of(source_line, columns, first_y + 2u * turn < in_height, lane);
+      source_line += input_step;
       if (turn > 0u) {
         sum = fma(weights[6], even.left, fma(weights[7], even.centre, fma(weights[8], even.right, sum)));
         put(target_line, target_column, shift, sum);
-        target_line += params.out_width * params.channels;
+        target_line += output_step;
       }
       sum = fma(weights[0], even.left, fma(weights[1], even.centre, weights[2] * even.right));
     }

@@ -57,15 +57,17 @@ fn weights_of(strip: Strip, lane: u32) -> array<vec4f, 9> {
   return weights;
 }
 
-// Where a column lies in its line, in vec4, or NOWHERE.
-const NOWHERE: u32 = 0xffffffffu;
-
-fn input_column(strip: Strip, x: u32, wanted: bool) -> u32 {
-  return select(NOWHERE, x * params.channels + strip.channel, wanted && x < params.in_width);
+struct Column {
+  offset: u32, // in its line, in vec4
+  inside: bool,
 }
 
-fn output_column(strip: Strip, x: u32) -> u32 {
-  return select(NOWHERE, x * params.channels + strip.channel, x < params.out_width);
+fn input_column(strip: Strip, x: u32, wanted: bool) -> Column {
+  return Column(x * params.channels + strip.channel, wanted && x < params.in_width);
+}
+
+fn output_column(strip: Strip, x: u32) -> Column {
+  return Column(x * params.channels + strip.channel, x < params.out_width);
 }
 
 // A line of the input or the output, in vec4.
@@ -77,12 +79,12 @@ fn output_line(strip: Strip, y: u32) -> u32 {
   return (strip.image * params.out_height + y) * params.out_width * params.channels;
 }
 
-fn value_of(line: u32, column: u32, line_inside: bool) -> vec4f {
+fn value_of(line: u32, column: Column, line_inside: bool) -> vec4f {
   var value = vec4f(0.0);
-  if (line_inside && column != NOWHERE) { value = input[line + column]; }
+  if (line_inside && column.inside) { value = input[line + column.offset]; }
   return value;
 }
 
-fn put(line: u32, column: u32, shift: vec4f, sum: vec4f) {
-  if (column != NOWHERE) { result[line + column] = finish(sum, shift, line + column); }
+fn put(line: u32, column: Column, shift: vec4f, sum: vec4f) {
+  if (column.inside) { result[line + column.offset] = finish(sum, shift, line + column.offset); }
 }
