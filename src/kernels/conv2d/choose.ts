@@ -29,8 +29,10 @@ export function chooseConv2d(shape: Conv2dShape, adapter: AdapterProfile): reado
   const pixels = outHeight * outWidth;
   const square = kernelHeight === 3 && kernelWidth === 3 && shape.strideY === 1 && shape.strideX === 1;
   const direct: Conv2dVariantName[] = [product, 'direct', 'naive'];
-  // Three dispatches and two passes over the tiles pay from some size on; few tiles leave the products too short.
-  if (square && inChannels >= 32 && outChannels >= 32 && pixels >= 1024) return ['winograd4', ...direct];
+  // Two passes over the tiles pay from some size on; few tiles leave the products too short. Where subgroups transform, the
+  // products take 16 tiles at a time.
+  const enough = pixels >= (adapter.class === 'lavapipe' ? 256 : 1024);
+  if (square && inChannels >= 32 && outChannels >= 32 && enough) return ['winograd4', ...direct];
   if (adapter.class !== 'hardware') return direct;
   // Of few pixels only a batch makes enough tiles, and a deep layer's filters are large: the smaller transform.
   if (square && inChannels >= 128 && outChannels >= 128) return ['winograd2', ...direct];

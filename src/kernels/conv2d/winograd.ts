@@ -1,4 +1,3 @@
-import type { AdapterProfile } from '../../engine/adapter.js';
 import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import type { HostTensor } from '../../engine/tensor.js';
 import epilogueSource from '../epilogue.wgsl';
@@ -7,10 +6,9 @@ import { longestLoop, memoryLoopsOf, unroll, type MemoryLoops } from '../unroll.
 import type { Conv2dShape } from './shape.js';
 import type { Conv2dVariant } from './variant.js';
 import fourSource from './winograd-4.wgsl';
-import inputSubgroupSource from './winograd-input-subgroup.wgsl';
 import inputSource from './winograd-input.wgsl';
-import outputSubgroupSource from './winograd-output-subgroup.wgsl';
 import outputSource from './winograd-output.wgsl';
+import { lowerWithSubgroups, withSubgroups, type WinogradCall } from './winograd-subgroup.js';
 import twoSource from './winograd-2.wgsl';
 
 /** Rows of G: the filter transform of one line (arXiv 1509.09308, sections 4.1 and 4.3). */
@@ -69,45 +67,29 @@ interface Kernels {
   readonly output: Kernel;
 }
 
-/** Lanes of the subgroup that transforms a tile together, or 0 where every thread has a tile of its own. */
-type TileLanes = number;
-
-function tileLanesOf(adapter: AdapterProfile, tile: 2 | 4): TileLanes {
-  const { subgroupSize = 0 } = adapter;
-  return adapter.class === 'lavapipe' && subgroupSize >= tile + 2 ? subgroupSize : 0;
-}
-
-function kernelsOf(tile: 2 | 4, width: 1 | 4, lanes: TileLanes, memoryLoops: MemoryLoops): Kernels {
+function kernelsOf(tile: 2 | 4, memoryLoops: MemoryLoops, width: 1 | 4): Kernels {
   const transform = tile === 2 ? twoSource : fourSource;
-  const suffix = `${lanes === 0 ? '' : `-${lanes}-lanes`}${width === 4 ? '-vec4' : ''}`;
-  const constants: Readonly<Record<string, number>> = lanes === 0 ? {} : { SUBGROUP: lanes };
-  const kernel = (step: 'input' | 'output', source: string, ending: string): Kernel => {
-    const type = width === 4 ? 'vec4f' : 'f32';
-    return {
-      name: `conv2d/winograd${tile}-${step}${suffix}`,
-      source: `${unroll(`${transform}\n${source}`, {}, memoryLoops)}\n${ending}`,
-      constants,
-      aliases: step === 'input' ? { Value: type } : { Value: type, Element: type },
-      enables: lanes === 0 ? [] : ['subgroups'],
-    };
-  };
+  const join = (source: string): string => unroll(`${transform}\n${source}`, {}, memoryLoops);
+  const type = width === 4 ? 'vec4f' : 'f32';
+  const suffix = width === 4 ? '-vec4' : '';
   return {
-    input: kernel('input', lanes === 0 ? inputSource : inputSubgroupSource, ''),
-    output: kernel('output', lanes === 0 ? outputSource : outputSubgroupSource, epilogueSource),
+    input: { name: `conv2d/winograd${tile}-input${suffix}`, source: join(inputSource), aliases: { Value: type } },
+    output: {
+      name: `conv2d/winograd${tile}-output${suffix}`,
+      source: `${join(outputSource)}\n${epilogueSource}`,
+      aliases: { Value: type, Element: type },
+    },
   };
 }
 
 const kernels = new Map<string, Kernels>();
 
-function cachedKernels(tile: 2 | 4, width: 1 | 4, lanes: TileLanes, memoryLoops: MemoryLoops): Kernels {
-  const key = `${tile} ${width} ${lanes} ${memoryLoops}`;
-  const made = kernels.get(key) ?? kernelsOf(tile, width, lanes, memoryLoops);
+function cachedKernels(tile: 2 | 4, memoryLoops: MemoryLoops, width: 1 | 4): Kernels {
+  const key = `${tile} ${memoryLoops} ${width}`;
+  const made = kernels.get(key) ?? kernelsOf(tile, memoryLoops, width);
   kernels.set(key, made);
   return made;
 }
-
-/** Tiles that a workgroup with a lane a column goes down at most: long enough to pay for its start. */
-const longestStrip = 16;
 
 function isPlain3x3({
   kernelHeight,
@@ -146,95 +128,99 @@ function winograd(tile: 2 | 4): Conv2dVariant {
       weight.contents !== undefined &&
       imageBytes(shape, tile) <= adapter.limits.maxStorageBufferBindingSize,
     lower(call) {
-      const { shape, lowering, result, epilogue, extras } = call;
-      const { adapter } = lowering;
+      const { shape, lowering, epilogue } = call;
       const { batch, outHeight, outWidth, inChannels, outChannels } = shape;
-      const limit = Math.min(chunkBytes, adapter.limits.maxStorageBufferBindingSize);
       const stride = Math.ceil(outChannels / 4) * 4;
       const filters = lowering.derived(epilogue.weight, `winograd${tile}`, [elements, inChannels, stride], (weight) =>
         transformFilters(weight, tile),
       );
       if (!filters) throw new Error('winograd wants weights that stay as they are');
-      const loops = memoryLoopsOf(adapter);
-      const lanes = tileLanesOf(adapter, tile);
-      const tilesY = Math.ceil(outHeight / tile);
-      const tilesX = Math.ceil(outWidth / tile);
-      const images = Math.max(1, Math.min(batch, Math.floor(limit / imageBytes(shape, tile))));
-      const transformed = lowering.temporary('winograd tiles', [elements, images * tilesY * tilesX, inChannels]);
-      const products = lowering.temporary('winograd products', [elements, images * tilesY * tilesX, outChannels]);
-      for (let first = 0; first < batch; first += images) {
-        const count = Math.min(images, batch - first);
-        const tiles = count * tilesY * tilesX;
-        // Four channels at a time where there are whole fours; then how the work is spread over workgroups.
-        const transform = (channels: number) => {
-          const width = channels % 4 === 0 ? 4 : 1;
-          const values = channels / width;
-          const parameters = { first_image: first, channels: values, plane: tiles * values };
-          const kernel = cachedKernels(tile, width, lanes, loops);
-          const fold = (workgroups: number): readonly [number, number, number] =>
-            foldWorkgroups(workgroups, adapter.limits.maxComputeWorkgroupsPerDimension);
-          if (lanes === 0) {
-            const threads = tiles * values;
-            return {
-              kernel,
-              workgroups: fold(Math.ceil(threads / 64)),
-              parameters: { ...parameters, count: threads, longest_loop: longestLoop },
-            };
-          }
-          const groupsX = Math.ceil(tilesX / Math.floor(lanes / (tile + 2)));
-          const strip = Math.min(tilesY, longestStrip);
-          const strips = Math.ceil(tilesY / strip);
-          const workgroups = count * strips * groupsX * values;
-          return {
-            kernel,
-            workgroups: fold(workgroups),
-            parameters: { ...parameters, count: workgroups, groups_x: groupsX, strip, strips },
-          };
-        };
-        const input = transform(inChannels);
-        const output = transform(outChannels);
-        lowering.dispatch({
-          kernel: input.kernel.input,
-          bindings: [call.input, transformed],
-          parameters: {
-            ...input.parameters,
-            ...{ in_height: shape.inHeight, in_width: shape.inWidth, tiles_y: tilesY, tiles_x: tilesX },
-            ...{ padding_top: shape.padding.top, padding_left: shape.padding.left },
-          },
-          workgroups: input.workgroups,
-        });
-        dispatchProduct(lowering, fastestProduct(adapter), {
-          left: transformed,
-          right: filters,
-          extras: [filters, filters],
-          result: products,
-          rows: matrixRows(tiles, inChannels, false),
-          channels: outChannels,
-          weightStride: stride,
-          resultStride: outChannels,
-          planes: {
-            count: elements,
-            input: tiles * inChannels,
-            weight: inChannels * stride,
-            result: tiles * outChannels,
-            channel: 0,
-          },
-          epilogue: noEpilogue,
-          flops: 2 * elements * tiles * inChannels * outChannels,
-        });
-        lowering.dispatch({
-          kernel: output.kernel.output,
-          bindings: [products, result, ...extras],
-          parameters: {
-            ...output.parameters,
-            ...{ out_height: outHeight, out_width: outWidth, tiles_y: tilesY, tiles_x: tilesX },
-            ...epilogue.parameters,
-          },
-          workgroups: output.workgroups,
-        });
-      }
+      const limit = Math.min(chunkBytes, lowering.adapter.limits.maxStorageBufferBindingSize);
+      const winogradCall: WinogradCall = {
+        ...call,
+        tile,
+        transform: tile === 2 ? twoSource : fourSource,
+        filters,
+        tilesY: Math.ceil(outHeight / tile),
+        tilesX: Math.ceil(outWidth / tile),
+        images: Math.max(1, Math.min(batch, Math.floor(limit / imageBytes(shape, tile)))),
+      };
+      const together = withSubgroups(winogradCall);
+      if (together) lowerWithSubgroups(together);
+      else lowerInThreeSteps(winogradCall);
     },
   };
+}
+
+/** A Winograd convolution in three launches: transform, products, transform back; a thread has whole tiles. */
+function lowerInThreeSteps(call: WinogradCall): void {
+  const { shape, lowering, input, result, epilogue, extras, tile, filters, tilesY, tilesX, images } = call;
+  const elements = (tile + 2) ** 2;
+  const { adapter } = lowering;
+  const { batch, outHeight, outWidth, inChannels, outChannels } = shape;
+  const stride = Math.ceil(outChannels / 4) * 4;
+  const loops = memoryLoopsOf(adapter);
+  // Four channels at a time where there are whole fours.
+  const inValue = inChannels % 4 === 0 ? 4 : 1;
+  const outValue = outChannels % 4 === 0 ? 4 : 1;
+  const transformed = lowering.temporary('winograd tiles', [elements, images * tilesY * tilesX, inChannels]);
+  const products = lowering.temporary('winograd products', [elements, images * tilesY * tilesX, outChannels]);
+  for (let first = 0; first < batch; first += images) {
+    const tiles = Math.min(images, batch - first) * tilesY * tilesX;
+    const fold = (count: number): readonly [number, number, number] =>
+      foldWorkgroups(Math.ceil(count / 64), adapter.limits.maxComputeWorkgroupsPerDimension);
+    lowering.dispatch({
+      kernel: cachedKernels(tile, loops, inValue).input,
+      bindings: [input, transformed],
+      parameters: {
+        ...{
+          count: (tiles * inChannels) / inValue,
+          longest_loop: longestLoop,
+          first_image: first,
+          channels: inChannels / inValue,
+          plane: (tiles * inChannels) / inValue,
+        },
+        ...{ in_height: shape.inHeight, in_width: shape.inWidth, tiles_y: tilesY, tiles_x: tilesX },
+        ...{ padding_top: shape.padding.top, padding_left: shape.padding.left },
+      },
+      workgroups: fold((tiles * inChannels) / inValue),
+    });
+    dispatchProduct(lowering, fastestProduct(adapter), {
+      left: transformed,
+      right: filters,
+      extras: [filters, filters],
+      result: products,
+      rows: matrixRows(tiles, inChannels, false),
+      channels: outChannels,
+      weightStride: stride,
+      resultStride: outChannels,
+      planes: {
+        count: elements,
+        input: tiles * inChannels,
+        weight: inChannels * stride,
+        result: tiles * outChannels,
+        channel: 0,
+      },
+      epilogue: noEpilogue,
+      flops: 2 * elements * tiles * inChannels * outChannels,
+    });
+    lowering.dispatch({
+      kernel: cachedKernels(tile, loops, outValue).output,
+      bindings: [products, result, ...extras],
+      parameters: {
+        ...{
+          count: (tiles * outChannels) / outValue,
+          longest_loop: longestLoop,
+          first_image: first,
+          channels: outChannels / outValue,
+          plane: (tiles * outChannels) / outValue,
+        },
+        ...{ out_height: outHeight, out_width: outWidth, tiles_y: tilesY, tiles_x: tilesX },
+        ...epilogue.parameters,
+      },
+      workgroups: fold((tiles * outChannels) / outValue),
+    });
+  }
 }
 
 /** F(2 × 2, 3 × 3) and F(4 × 4, 3 × 3). */
