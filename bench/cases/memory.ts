@@ -150,7 +150,7 @@ export function shrink(from: number, to: number, channels: number, batch = 1): O
   return {
     kernel: 'resize antialiased',
     shape: `${times(batch)}${channels} @${from}²→${to}²`,
-    operator: undefined,
+    operator: 'resize2d-antialias',
     graph,
     flops: 2 * taps * batch * channels * to * (from + to),
     bytes: bytesOf(input.host.shape, output.shape),

@@ -1,9 +1,10 @@
-import type { Graph, Operator, Tensor } from '../engine/graph.js';
-import { elementCount } from '../engine/tensor.js';
+import type { AdapterProfile } from '../engine/adapter.js';
+import type { Graph, Lowering, Operator, Tensor, Variant } from '../engine/graph.js';
 import { applyBands } from './apply-bands.js';
 import { antialiasBands, transposeBands } from './bands.js';
+import subgroupSource from './resize2d-antialias-subgroup.wgsl';
 import source from './resize2d-antialias.wgsl';
-import { imageShape, packing, stripWorkgroups } from './shapes.js';
+import { imageShape, packing, stripWorkgroups, subgroupStrips, type ImageShape } from './shapes.js';
 import { longestLoop, stripLoopsOf, unroll } from './unroll.js';
 
 /** Larger factors have windows that leave the registers. */
@@ -24,51 +25,120 @@ function triangle(factor: number): { before: number; weights: number[] } {
   return { before, weights };
 }
 
+/** One shrinking, as the variants need it. */
+interface Shrinking {
+  readonly lowering: Lowering;
+  readonly input: Tensor;
+  readonly result: Tensor;
+  readonly shape: ImageShape;
+  readonly out: ImageShape;
+}
+
+interface ShrinkVariant extends Variant {
+  readonly applies: (adapter: AdapterProfile) => boolean;
+  readonly lower: (shrinking: Shrinking) => void;
+}
+
+/** The ways to shrink: strips of whole windows, and strips whose columns subgroups share. */
+export const antialiasVariants: readonly ShrinkVariant[] = [
+  { name: 'strip', applies: () => true, lower: lowerStrips },
+  { name: 'subgroup', applies: ({ subgroupSize = 0 }) => subgroupSize >= 8, lower: lowerSubgroups },
+];
+
+/** Constants of the text, and its weights. */
+function windows({ shape, out }: Shrinking) {
+  const [factorY, factorX] = [shape.height / out.height, shape.width / out.width];
+  const [vertical, horizontal] = [triangle(factorY), triangle(factorX)];
+  const table = (name: string, values: readonly number[]): string =>
+    `const ${name} = array<f32, ${values.length}>(${values.map(Math.fround).join(', ')});`;
+  return {
+    factorY,
+    factorX,
+    constants: { ABOVE: vertical.before, BEFORE: horizontal.before, FACTOR_Y: factorY, FACTOR_X: factorX },
+    tables: `\n${table('WEIGHTS_Y', vertical.weights)}\n${table('WEIGHTS_X', horizontal.weights)}\n`,
+  };
+}
+
+const shrinkFlops = (
+  { out: { batch, height, width, channels } }: Shrinking,
+  factorY: number,
+  factorX: number,
+): number => 4 * batch * height * width * channels * factorY * (factorX + 1);
+
+function lowerStrips(shrinking: Shrinking): void {
+  const { lowering, input, result, shape, out } = shrinking;
+  const hardware = lowering.adapter.class === 'hardware';
+  // In software scalar loads are the cheaper ones, and an output has five.
+  const packed = packing(hardware ? shape.channels : 1);
+  const { factorY, factorX, constants, tables } = windows(shrinking);
+  // Hardware hides loads that caches answer, and wants many threads that touch neighbouring elements. In software wide
+  // strips load less; more than some 40 loads a step take the driver's compiler seconds.
+  const columns = hardware ? 1 : Math.max(1, Math.floor(32 / (factorY * factorX)));
+  const lines = hardware ? 4 : 16;
+  const sizes = { ...constants, WIDTH: columns, REACH: (columns + 1) * factorX };
+  lowering.dispatch({
+    kernel: {
+      name: `resize2d/antialias-${factorY}-${factorX}-${packed.suffix}`,
+      source: unroll(source, sizes, stripLoopsOf(lowering.adapter)) + tables,
+      constants: sizes,
+      aliases: packed.aliases,
+    },
+    bindings: [input, result],
+    parameters: {
+      height: shape.height,
+      width: shape.width,
+      channels: shape.channels / packed.width,
+      outHeight: out.height,
+      outWidth: out.width,
+      lines,
+      longest_loop: longestLoop,
+    },
+    workgroups: stripWorkgroups(out, packed, columns, lines),
+    flops: shrinkFlops(shrinking, factorY, factorX),
+  });
+}
+
+function lowerSubgroups(shrinking: Shrinking): void {
+  const { lowering, input, result, shape, out } = shrinking;
+  const { subgroupSize: lanes = 8 } = lowering.adapter;
+  const packed = packing(shape.channels);
+  const strips = subgroupStrips(lowering.adapter, out, packed);
+  const { factorY, factorX, constants, tables } = windows(shrinking);
+  lowering.dispatch({
+    kernel: {
+      name: `resize2d/antialias-subgroup-${factorY}-${factorX}-${packed.suffix} lanes=${lanes}`,
+      source: unroll(subgroupSource, constants) + tables,
+      constants: { ...constants, SUBGROUP: lanes },
+      aliases: packed.aliases,
+      enables: ['subgroups'],
+    },
+    bindings: [input, result],
+    parameters: {
+      ...strips.parameters,
+      height: shape.height,
+      width: shape.width,
+      channels: shape.channels / packed.width,
+      outHeight: out.height,
+      outWidth: out.width,
+    },
+    workgroups: strips.workgroups,
+    flops: shrinkFlops(shrinking, factorY, factorX),
+  });
+}
+
 const antialiasOperator: Operator = {
   name: 'resize2d-antialias',
   lower(node, lowering) {
     const [input] = node.inputs;
     const [result] = node.outputs;
     if (!input || !result) throw new Error('resize2d-antialias wants one input');
-    const { height, width, channels } = imageShape('resize2d-antialias', input);
-    const out = imageShape('resize2d-antialias', result);
-    const hardware = lowering.adapter.class === 'hardware';
-    // In software scalar loads are the cheaper ones, and an output has five.
-    const packed = packing(hardware ? channels : 1);
-    const [factorY, factorX] = [height / out.height, width / out.width];
-    const [vertical, horizontal] = [triangle(factorY), triangle(factorX)];
-    // Hardware hides loads that caches answer, and wants many threads that touch neighbouring elements. In software wide
-    // strips load less; more than some 40 loads a step take the driver's compiler seconds.
-    const columns = hardware ? 1 : Math.max(1, Math.floor(32 / (factorY * factorX)));
-    const lines = hardware ? 4 : 16;
-    const sizes = { WIDTH: columns, FACTOR_Y: factorY, FACTOR_X: factorX, REACH: (columns + 1) * factorX };
-    const weights = [
-      ['WEIGHTS_Y', vertical.weights],
-      ['WEIGHTS_X', horizontal.weights],
-    ] as const;
-    const tables = weights.map(
-      ([name, values]) => `const ${name} = array<f32, ${values.length}>(${values.map(Math.fround).join(', ')});\n`,
-    );
-    lowering.dispatch({
-      kernel: {
-        name: `resize2d/antialias-${factorY}-${factorX}-${packed.suffix}`,
-        source: [unroll(source, sizes, stripLoopsOf(lowering.adapter)), ...tables].join('\n'),
-        constants: { ...sizes, ABOVE: vertical.before, BEFORE: horizontal.before },
-        aliases: packed.aliases,
-      },
-      bindings: [input, result],
-      parameters: {
-        height,
-        width,
-        channels: channels / packed.width,
-        outHeight: out.height,
-        outWidth: out.width,
-        lines,
-        longest_loop: longestLoop,
-      },
-      workgroups: stripWorkgroups(out, packed, columns, lines),
-      flops: 4 * elementCount(result.shape) * factorY * (factorX + 1),
-    });
+    const [shape, out] = [imageShape('resize2d-antialias', input), imageShape('resize2d-antialias', result)];
+    const possible = antialiasVariants.filter((variant) => variant.applies(lowering.adapter));
+    const preferred = lowering.adapter.class === 'lavapipe' ? possible.at(-1) : possible[0];
+    if (!preferred) throw new Error('resize2d-antialias has no variant');
+    const key = `${input.shape.join('x')}-${out.height}x${out.width}`;
+    const variant = lowering.choose('resize2d-antialias', key, possible, preferred);
+    variant.lower({ lowering, input, result, shape, out });
   },
   gradient(node, [gradient], graph) {
     const [input] = node.inputs;

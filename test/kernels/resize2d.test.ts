@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Graph } from '../../src/engine/graph.js';
 import { resize2d, resize2dVariants, type Resize2dOptions } from '../../src/kernels/resize2d.js';
+import { antialiasVariants } from '../../src/kernels/resize2d-antialias.js';
 import { testGpu } from '../gpu.js';
 import { absolute, array64, bounded, build64, exact } from '../reference/array64.js';
 import naive from '../reference/resize2d-naive.wgsl';
@@ -30,6 +31,8 @@ const sizes = [
   { from: [1, 4, 3, 1], to: [1, 1] },
   { from: [2, 17, 11, 8], to: [71, 43] },
   { from: [1, 18, 21, 1], to: [72, 84] },
+  { from: [1, 136, 38, 3], to: [68, 19] },
+  { from: [2, 9, 33, 8], to: [3, 11] },
 ] as const;
 
 function resizing(name: string, from: readonly number[], to: readonly [number, number]): KernelCase {
@@ -57,8 +60,11 @@ function resizing(name: string, from: readonly number[], to: readonly [number, n
             terms,
           ),
     shape: values.shape,
-    // Antialiasing takes another way, without variants.
-    variants: number === 3 ? [{}] : resize2dVariants.map((variant) => ({ resize2d: variant.name })),
+    // Antialiasing takes another way.
+    variants:
+      number === 3
+        ? antialiasVariants.map((variant) => ({ 'resize2d-antialias': variant.name }))
+        : resize2dVariants.map((variant) => ({ resize2d: variant.name })),
   };
 }
 
