@@ -2,7 +2,7 @@
 // Against pool2d-strip.wgsl: the lanes of a subgroup have neighbouring output columns of the same channels. Each loads the
 // STRIDE columns that begin its window and gets the rest of it from its neighbours by shuffles, so that only those behind
 // the last lane's are loaded twice. The choice on lavapipe, where a load costs as much as eight shuffles.
-// A workgroup is one subgroup and computes `share` strips: SUBGROUP output columns of one Value and `lines` output rows.
+// Joined with subgroup-strips.wgsl.
 // Outside the image, coordinates are clamped for max and values weigh nothing for average, as in pool2d.wgsl.
 
 struct Params {
@@ -67,23 +67,20 @@ fn value_of(line: u32, column: Column, rowInside: bool, wanted: bool) -> Value {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let first = (group.x + group.y * groups.x) * params.share;
   for (var index = first; index < min(first + params.share, params.count); index++) {
-    let block = index / params.channels;
-    let channel = index - block * params.channels;
-    let strip = block / params.strips_x;
-    let image_index = strip / params.strips_y;
-    let x = (block - strip * params.strips_x) * SUBGROUP + lane;
-    let firstY = i32((strip - image_index * params.strips_y) * params.lines);
-    let end = min(firstY + i32(params.lines), i32(params.outHeight));
+    let strip = strip_of(index, params.outHeight);
+    let x = strip.x + lane;
+    let firstY = i32(strip.y);
+    let end = firstY + i32(strip.lines);
     let height = i32(params.height);
     let firstColumn = i32(x * STRIDE) - params.left;
     var own: array<Column, STRIDE>;
     var behind: array<Column, STRIDE>;
     for (var i = 0u; i < STRIDE; i++) { // unroll
-      own[i] = column_of(firstColumn + i32(i), channel);
-      behind[i] = column_of(firstColumn + i32(STRIDE * SUBGROUP + i), channel);
+      own[i] = column_of(firstColumn + i32(i), strip.channel);
+      behind[i] = column_of(firstColumn + i32(STRIDE * SUBGROUP + i), strip.channel);
     }
     let lineLength = params.width * params.channels;
-    var at = (image_index * params.outHeight + u32(firstY)) * params.outWidth * params.channels + x * params.channels + channel;
+    var at = ((strip.image * params.outHeight + strip.y) * params.outWidth + x) * params.channels + strip.channel;
     var reduced = array<Value, KERNEL>(); // lines of the window, each reduced along the width
     for (var y = firstY - i32(LEAD); y < end; y++) {
       for (var i = 0u; i < KEPT; i++) { // unroll
@@ -91,7 +88,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       }
       for (var step = 0u; step < STRIDE; step++) { // unroll
         let row = y * i32(STRIDE) + i32(KERNEL - STRIDE + step) - params.top;
-        let line = (image_index * params.height + u32(clamp(row, 0, height - 1))) * lineLength;
+        let line = (strip.image * params.height + u32(clamp(row, 0, height - 1))) * lineLength;
         let rowInside = row >= 0 && row < height;
         var values: array<Value, STRIDE>;
         var wrapped: array<Value, STRIDE>;

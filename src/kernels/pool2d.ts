@@ -15,6 +15,7 @@ import {
   wrong,
   type ImageShape,
 } from './shapes.js';
+import stripsSource from './subgroup-strips.wgsl';
 import { longestLoop, stripLoopsOf, unroll } from './unroll.js';
 
 /** How to pool. */
@@ -162,7 +163,7 @@ function lowerSubgroup({ lowering, input, result, shape, out, attributes }: Pool
   lowering.dispatch({
     kernel: {
       name: `pool2d/subgroup-${name}-${stride}-${packed.suffix} lanes=${lanes}`,
-      source: unroll(subgroupSource, sizes),
+      source: `${unroll(subgroupSource, sizes)}\n${stripsSource}`,
       constants: { ...constants, ...sizes, SUBGROUP: lanes },
       aliases: packed.aliases,
       enables: ['subgroups'],

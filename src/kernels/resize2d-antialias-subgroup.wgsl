@@ -2,8 +2,7 @@
 // Against resize2d-antialias.wgsl: the lanes of a subgroup have neighbouring output columns. A window is twice the factor
 // long, so its second half is what the next lane has loaded: each lane adds its own columns up with both halves' weights, and
 // one shuffle joins them. Only the columns behind the last lane's are loaded beside one's own, by the first lane.
-// The choice on lavapipe. A workgroup is one subgroup and computes `share` strips: a Value of SUBGROUP neighbouring columns and
-// `lines` output rows.
+// The choice on lavapipe. Joined with subgroup-strips.wgsl.
 
 struct Params {
   count: u32,       // strips
@@ -49,13 +48,8 @@ fn value_of(line: u32, column: Column, wanted: bool) -> Value {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let first = (group.x + group.y * groups.x) * params.share;
   for (var index = first; index < min(first + params.share, params.count); index++) {
-    let block = index / params.channels;
-    let channel = index - block * params.channels;
-    let strip = block / params.strips_x;
-    let batch = strip / params.strips_y;
-    let x = (block - strip * params.strips_x) * SUBGROUP + lane;
-    let firstY = (strip - batch * params.strips_y) * params.lines;
-    let lines = min(params.lines, params.outHeight - firstY);
+    let strip = strip_of(index, params.outHeight);
+    let x = strip.x + lane;
     let height = i32(params.height);
     let lineLength = params.width * params.channels;
     let outLength = params.outWidth * params.channels;
@@ -65,18 +59,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     var total = 0.0; // of the weights along the width of what lies inside
     for (var i = 0u; i < FACTOR_X; i++) { // unroll
       let column = i32(x * FACTOR_X + i) - BEFORE;
-      own[i] = column_of(column, channel);
-      behind[i] = column_of(column + i32(SUBGROUP * FACTOR_X), channel);
-      let second = column_of(column + i32(FACTOR_X), channel);
+      own[i] = column_of(column, strip.channel);
+      behind[i] = column_of(column + i32(SUBGROUP * FACTOR_X), strip.channel);
+      let second = column_of(column + i32(FACTOR_X), strip.channel);
       total += select(0.0, WEIGHTS_X[i], own[i].inside) + select(0.0, WEIGHTS_X[FACTOR_X + i], second.inside);
     }
     var sum = Value(0.0);
     var weight = 0.0;
-    var row = i32(firstY * FACTOR_Y) - ABOVE;
-    var line = batch * params.height * lineLength + u32(row) * lineLength;
-    var at = (batch * params.outHeight + firstY) * outLength + x * params.channels + channel;
+    var row = i32(strip.y * FACTOR_Y) - ABOVE;
+    var line = strip.image * params.height * lineLength + u32(row) * lineLength;
+    var at = (strip.image * params.outHeight + strip.y) * outLength + x * params.channels + strip.channel;
     // The lines of a turn end the window of one output row and begin that of the next.
-    for (var turn = 0u; turn <= lines; turn++) {
+    for (var turn = 0u; turn <= strip.lines; turn++) {
       var beginning = Value(0.0);
       var beginningWeight = 0.0;
       for (var step = 0u; step < FACTOR_Y; step++) { // unroll

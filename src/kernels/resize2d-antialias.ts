@@ -5,6 +5,7 @@ import { antialiasBands, transposeBands } from './bands.js';
 import subgroupSource from './resize2d-antialias-subgroup.wgsl';
 import source from './resize2d-antialias.wgsl';
 import { imageShape, packing, stripWorkgroups, subgroupStrips, type ImageShape } from './shapes.js';
+import stripsSource from './subgroup-strips.wgsl';
 import { longestLoop, stripLoopsOf, unroll } from './unroll.js';
 
 /** Larger factors have windows that leave the registers. */
@@ -107,7 +108,7 @@ function lowerSubgroups(shrinking: Shrinking): void {
   lowering.dispatch({
     kernel: {
       name: `resize2d/antialias-subgroup-${factorY}-${factorX}-${packed.suffix} lanes=${lanes}`,
-      source: unroll(subgroupSource, constants) + tables,
+      source: [unroll(subgroupSource, constants), stripsSource, tables].join('\n'),
       constants: { ...constants, SUBGROUP: lanes },
       aliases: packed.aliases,
       enables: ['subgroups'],

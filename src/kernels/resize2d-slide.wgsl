@@ -1,7 +1,7 @@
-// Bilinear enlarging over NHWC by subgroups, joined with resize2d-slide-channels.wgsl or resize2d-slide-map.wgsl.
+// Bilinear enlarging over NHWC by subgroups, joined with subgroup-strips.wgsl and resize2d-slide-channels.wgsl or
+// resize2d-slide-map.wgsl.
 // Against resize2d-rows.wgsl: a lane slides down a long strip of one output column, so every input line is interpolated
 // along the width once; and the text is short, which is what software adapters like. The choice on lavapipe.
-// A workgroup is one subgroup and computes `share` strips: a Value of SUBGROUP neighbouring columns and `lines` output rows.
 // What lies outside the image equals its outermost pixels.
 
 struct Params {
@@ -38,21 +38,16 @@ fn position_down(y: f32) -> f32 {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let first = (group.x + group.y * groups.x) * params.share;
   for (var index = first; index < min(first + params.share, params.count); index++) {
-    let block = index / params.channels;
-    let channel = index - block * params.channels;
-    let strip = block / params.strips_x;
-    let batch = strip / params.strips_y;
-    let firstX = (block - strip * params.strips_x) * SUBGROUP;
-    let firstY = (strip - batch * params.strips_y) * params.lines;
-    let x = firstX + lane;
-    var across = across_of(firstX, lane, channel);
+    let strip = strip_of(index, params.outHeight);
+    let x = strip.x + lane;
+    var across = across_of(strip.x, lane, strip.channel);
     let lineLength = params.width * params.channels;
-    let imageStart = batch * params.height * lineLength;
+    let imageStart = strip.image * params.height * lineLength;
     let outLength = params.outWidth * params.channels;
-    var at = (batch * params.outHeight + firstY) * outLength + x * params.channels + channel;
+    var at = (strip.image * params.outHeight + strip.y) * outLength + x * params.channels + strip.channel;
     let last = i32(params.height) - 1;
-    let end = f32(min(firstY + params.lines, params.outHeight));
-    var y = f32(firstY); // counted in floats: converting costs more than the interpolation
+    let end = f32(strip.y + strip.lines);
+    var y = f32(strip.y); // counted in floats: converting costs more than the interpolation
     var position = position_down(y);
     var lower = Value(0.0); // an input line, interpolated along the width
     // One turn ahead of the first row, to have both lines that it lies between.

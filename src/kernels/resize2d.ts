@@ -11,6 +11,7 @@ import slideMapSource from './resize2d-slide-map.wgsl';
 import slideSource from './resize2d-slide.wgsl';
 import source from './resize2d.wgsl';
 import { imageShape, packing, subgroupStrips, wrong, type ImageShape } from './shapes.js';
+import stripsSource from './subgroup-strips.wgsl';
 import { unroll } from './unroll.js';
 
 /** How to resize. */
@@ -153,7 +154,7 @@ function lowerSlide({ lowering, input, result, out, parameters }: Resize): void 
   const values = map ? { ...out, width: out.width / 4, channels: 4 } : out;
   const strips = subgroupStrips(adapter, values, packing(4));
   const sizes = { REACH: reach(map ? 4 : lanes, scaleX) };
-  const source = `${map ? slideMapSource : slideChannelsSource}\n${slideSource}`;
+  const source = [map ? slideMapSource : slideChannelsSource, stripsSource, slideSource].join('\n');
   lowering.dispatch({
     kernel: {
       name: `resize2d/slide-${map ? 'map' : 'channels'}-${sizes.REACH} lanes=${lanes}`,

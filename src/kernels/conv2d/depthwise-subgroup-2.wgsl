@@ -28,7 +28,7 @@ fn line_of(source_line: u32, columns: Columns, inside: bool, lane: u32) -> Line 
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let first = (group.x + group.y * groups.x) * params.share;
   for (var index = first; index < min(first + params.share, params.count); index++) {
-    let strip = strip_of(index);
+    let strip = strip_of(index, params.out_height);
     var weights = weights_of(strip, lane);
     let shift = bias_of(strip.channel);
     let x = strip.x + lane;

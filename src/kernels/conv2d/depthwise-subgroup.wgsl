@@ -2,8 +2,7 @@
 // Against the strips of depthwise-strip.wgsl: the lanes of a subgroup have neighbouring columns of the same channels, so a
 // value is loaded by one lane alone and its neighbours get it by a shuffle. That leaves 1.2 loads an output with stride 1
 // and 4.2 with stride 2, of which a copy makes 1 and 4. The choice on lavapipe, where a load costs as much as eight shuffles.
-// A workgroup is one subgroup and computes `share` strips: SUBGROUP output columns of four channels and `lines` output
-// lines. Starting a workgroup costs as much as a few lines, so few of them have much to do.
+// Joined with subgroup-strips.wgsl, a Value being four channels. Starting a workgroup costs as much as a few lines, so few of them have much to do.
 
 struct Params {
   count: u32,    // strips
@@ -23,26 +22,6 @@ struct Params {
 @group(0) @binding(5) var<uniform> params: Params;
 
 const SUBGROUP: u32 = 8u;
-
-struct Strip {
-  channel: u32,
-  x: u32, // first output column
-  y: u32, // first output line
-  lines: u32,
-  image: u32,
-}
-
-fn strip_of(index: u32) -> Strip {
-  let column = index / params.channels;
-  let line = column / params.strips_x;
-  var strip: Strip;
-  strip.channel = index - column * params.channels;
-  strip.x = (column - line * params.strips_x) * SUBGROUP;
-  strip.image = line / params.strips_y;
-  strip.y = (line - strip.image * params.strips_y) * params.lines;
-  strip.lines = min(params.lines, params.out_height - strip.y);
-  return strip;
-}
 
 // All nine weights in all lanes, of which lane i loads number i, and the last by itself.
 fn weights_of(strip: Strip, lane: u32) -> array<vec4f, 9> {

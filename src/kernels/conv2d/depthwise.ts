@@ -2,6 +2,7 @@ import type { AdapterProfile } from '../../engine/adapter.js';
 import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import epilogueSource from '../epilogue.wgsl';
 import { imageShape, packing, subgroupStrips } from '../shapes.js';
+import stripsSource from '../subgroup-strips.wgsl';
 import { longestLoop, stripLoopsOf, unroll, type MemoryLoops } from '../unroll.js';
 import stripOneSource from './depthwise-strip-1.wgsl';
 import stripTwoSource from './depthwise-strip-2.wgsl';
@@ -43,7 +44,7 @@ const subgroupKernels = new Map<string, Kernel>();
 
 function subgroupKernel(stride: number, lanes: number, residual: boolean): Kernel {
   const name = `conv2d/depthwise-subgroup-${stride} lanes=${lanes}${residual ? ' residual' : ''}`;
-  const source = `${subgroupSource}\n${stride === 1 ? subgroupOneSource : subgroupTwoSource}`;
+  const source = `${stripsSource}\n${subgroupSource}\n${stride === 1 ? subgroupOneSource : subgroupTwoSource}`;
   const kernel: Kernel = subgroupKernels.get(name) ?? {
     name,
     source: `${unroll(source)}\n${epilogueSource}`,
