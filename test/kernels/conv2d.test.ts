@@ -147,12 +147,14 @@ describe('every variant, every shape that it takes', () => {
           throw new Error(`${test.title}: ${String(error)}`, { cause: error });
         }
       }
-      const { subgroupSize, subgroupMatrix, features } = gpu.profile;
-      const applicable = variant.name === 'subgroup' ? subgroupSize !== undefined : true;
-      const no16 = variant.name.endsWith('f16') && !features.has('shader-f16');
-      if (applicable && !no16 && !(variant.name === 'subgroup-matrix' && !subgroupMatrix)) {
-        expect(taken).toBeGreaterThan(0);
-      }
+      const { subgroupSize = 0, subgroupMatrix, features } = gpu.profile;
+      const wanted: Readonly<Record<string, boolean>> = {
+        subgroup: subgroupSize > 0,
+        'depthwise-subgroup': subgroupSize >= 8,
+        'subgroup-f16': features.has('shader-f16'),
+        'subgroup-matrix': subgroupMatrix !== undefined,
+      };
+      if (wanted[variant.name] ?? true) expect(taken).toBeGreaterThan(0);
     });
   }
 });
