@@ -10,7 +10,16 @@ import { kernelCases } from './kernel-cases.js';
 import { longestMilliseconds, measurePrograms, type MeasuredProgram } from './programs.js';
 import { randomNumbers } from './random.js';
 import { makeReport, type Row } from './report.js';
-import { higherRoof, measureRoofs, roofsOf, type Roofs } from './roofs.js';
+import {
+  higherRoof,
+  highestRoofs,
+  measuredRoof,
+  measureRoofs,
+  roofPlans,
+  roofsOf,
+  type RoofPlan,
+  type Roofs,
+} from './roofs.js';
 import { measure, scaled, type Effort, type Spread } from './timing.js';
 import { tuneBackbones } from './tune.js';
 
@@ -24,6 +33,8 @@ interface Measured {
   /** Largest error relative to the largest value, and as a share of the bound of 32-bit sums. */
   readonly error: number | null;
   readonly shareOfBound: number | null;
+  /** The roofs, sampled turn by turn with the variants; undefined where the host is part of what is measured. */
+  readonly roofs: Roofs | undefined;
   /** Rate as a share of that of the best matrix product of the same sizes, both sampled turn by turn. */
   readonly overProduct: number | null;
 }
@@ -36,7 +47,9 @@ export async function benchKernels(gpu: Gpu, options: BenchOptions): Promise<Ben
   options.onNote('roofs …');
   // More than any cache holds: a large device's takes 50 MB.
   const copied = options.tiny ? 2 ** 16 : gpu.profile.class === 'hardware' ? 2 ** 26 : 2 ** 24;
-  const before = await measureRoofs(gpu, effort, copied);
+  const plans = roofPlans(gpu.profile, copied);
+  const before = await measureRoofs(gpu, effort, plans);
+  const beside = highestRoofs(plans, before);
   const tuning = await loadTuning(gpu);
   const planning: Planning = { adapter: gpu.profile, tuning };
   const measured: Measured[] = [];
@@ -44,11 +57,11 @@ export async function benchKernels(gpu: Gpu, options: BenchOptions): Promise<Ben
     options.signal.throwIfAborted();
     const one = make();
     if (!`${one.kernel} ${one.shape}`.includes(options.only ?? '')) continue;
-    measured.push(...(await measureCase(gpu, one, planning, effort, options)));
+    measured.push(...(await measureCase(gpu, one, { planning, beside, effort, options })));
     const search = bruteForceOf(one);
     if (search) measured.push(await measureBruteForce(one, search, effort));
   }
-  const after = await measureRoofs(gpu, effort, copied);
+  const after = await measureRoofs(gpu, effort, plans);
   const highest = before.map((roof, index) => higherRoof(roof, after[index] ?? roof));
   const roofs = roofsOf(highest);
   const rows = [
@@ -59,36 +72,50 @@ export async function benchKernels(gpu: Gpu, options: BenchOptions): Promise<Ben
   return makeReport(gpu, rows, summarise(measured, roofs));
 }
 
+/** What the measurements of all cases share. */
+interface CaseContext {
+  readonly planning: Planning;
+  /** The roofs that are sampled with each case. */
+  readonly beside: readonly RoofPlan[];
+  readonly effort: Effort;
+  readonly options: BenchOptions;
+}
+
 /** Measures all variants of a case, and only then compares them with 64 bits: meanwhile a device would lower its clocks. */
 async function measureCase(
   gpu: Gpu,
   one: KernelCase,
-  planning: Planning,
-  effort: Effort,
-  { signal, onNote }: BenchOptions,
+  { planning, beside, effort, options: { signal, onNote } }: CaseContext,
 ): Promise<Measured[]> {
   const results: { variant: string; chosen: boolean; result: MeasuredProgram }[] = [];
   let overProduct: number | null = null;
+  let roofs: Roofs | undefined;
   if ('measure' in one) {
     onNote(`${one.kernel} ${one.shape}`);
     results.push({ variant: 'the only one', chosen: true, result: await one.measure(effort) });
   } else {
     const { variants, chosen, plan } = variantsOf(one, planning);
     onNote(`${one.kernel} ${one.shape}: ${variants.join(', ')}`);
-    // Turn by turn, so that variants can be compared on a busy machine.
-    const measured = await measurePrograms(
-      gpu,
-      variants.map((variant) => ({
-        plan: plan(variant),
-        read: one.outputs,
-        ...(one.prepare && { prepare: one.prepare }),
-      })),
-      { longest: longestMilliseconds * variants.length, ...effort },
-    );
-    measured.forEach((result, index) => {
-      const variant = variants[index] ?? '';
-      results.push({ variant, chosen: variant === chosen, result });
+    // Turn by turn, so that variants and roofs can be compared on a busy machine.
+    const subjects = variants.map((variant) => ({
+      plan: plan(variant),
+      read: one.outputs,
+      ...(one.prepare && { prepare: one.prepare }),
+    }));
+    const measured = await measurePrograms(gpu, [...subjects, ...beside], {
+      longest: longestMilliseconds * variants.length,
+      ...effort,
     });
+    variants.forEach((variant, index) => {
+      const result = measured[index];
+      if (result) results.push({ variant, chosen: variant === chosen, result });
+    });
+    roofs = roofsOf(
+      measured.slice(variants.length).flatMap(({ milliseconds }, index) => {
+        const roof = beside[index];
+        return roof ? [measuredRoof(roof, milliseconds)] : [];
+      }),
+    );
     signal.throwIfAborted();
     if (one.product) {
       onNote(`${one.kernel} ${one.shape} beside products`);
@@ -106,6 +133,7 @@ async function measureCase(
       coldMilliseconds,
       error: difference?.error ?? null,
       shareOfBound: difference?.shareOfBound ?? null,
+      roofs,
       overProduct: chosen ? overProduct : null,
     };
   });
@@ -163,6 +191,8 @@ function compare(actual: Float32Array, { values, bounds }: Reference): { error: 
 
 const gflops = ({ one, milliseconds }: Measured): number => one.flops / milliseconds.median / 1e6;
 const gigabytes = ({ one, milliseconds }: Measured): number => one.bytes / milliseconds.median / 1e6;
+const shareOfFma = (entry: Measured, roofs: Roofs): number => gflops(entry) / (entry.roofs ?? roofs).fma;
+const shareOfCopy = (entry: Measured, roofs: Roofs): number => gigabytes(entry) / (entry.roofs ?? roofs).copy;
 
 function row(entry: Measured, roofs: Roofs): Row {
   const { one, variant, chosen, milliseconds, coldMilliseconds, error, shareOfBound, overProduct } = entry;
@@ -175,8 +205,8 @@ function row(entry: Measured, roofs: Roofs): Row {
     coldMilliseconds,
     gflops: gflops(entry),
     gbPerSecond: gigabytes(entry),
-    shareOfFma: gflops(entry) / roofs.fma,
-    shareOfCopy: gigabytes(entry) / roofs.copy,
+    shareOfFma: shareOfFma(entry, roofs),
+    shareOfCopy: shareOfCopy(entry, roofs),
     bound: one.bound,
     error,
     shareOfBound,
@@ -213,6 +243,7 @@ async function measureBruteForce(one: KernelCase, search: Search, effort: Effort
       coldMilliseconds: null,
       error: null,
       shareOfBound: null,
+      roofs: undefined,
       overProduct: null,
     };
   } finally {
@@ -228,16 +259,17 @@ function summarise(measured: readonly Measured[], roofs: Roofs): object {
   const [first] = device.filter(({ one }) => one.kernel === 'conv 3×3 s1');
   const convolutions = device.filter(({ one }) => one === first?.one);
   const winograd = ({ variant }: Measured): boolean => variant.startsWith('winograd');
-  const direct = best(convolutions.filter((entry) => !winograd(entry)));
+  const plain = convolutions.filter((entry) => !winograd(entry));
+  const direct = best(plain);
   return {
     fmaRoof: roofs.fma,
     copyRoof: roofs.copy,
-    directConvShareOfRoof: figure(direct / roofs.fma),
+    directConvShareOfRoof: figure(Math.max(...plain.map((entry) => shareOfFma(entry, roofs)))),
     winogradOverDirect: figure(best(convolutions.filter(winograd)) / direct),
     knnOverGemm: figure(Math.min(...measured.map(({ overProduct }) => overProduct ?? Infinity))),
     coresetShareOfRoof: figure(
       Math.min(
-        ...device.filter(({ one }) => one.kernel.startsWith('k-centre')).map((entry) => gigabytes(entry) / roofs.copy),
+        ...device.filter(({ one }) => one.kernel.startsWith('k-centre')).map((entry) => shareOfCopy(entry, roofs)),
       ),
     ),
   };

@@ -1,11 +1,12 @@
+import type { AdapterProfile } from '../src/engine/adapter.js';
 import type { Gpu } from '../src/engine/gpu.js';
 import { Graph, type Operator } from '../src/engine/graph.js';
 import { foldWorkgroups } from '../src/engine/kernel.js';
-import { compile } from '../src/engine/plan.js';
+import { compile, type Plan } from '../src/engine/plan.js';
 import copySource from './copy-roof.wgsl';
 import fmaSource from './fma-roof.wgsl';
 import { measurePrograms } from './programs.js';
-import type { Effort, Spread } from './timing.js';
+import { spread, type Effort, type Spread } from './timing.js';
 
 /** What the adapter can do at most, measured. */
 export interface Roofs {
@@ -61,7 +62,15 @@ const copyOperator: Operator<CopyPattern> = {
   },
 };
 
-/** One measured candidate for a roof. */
+/** One candidate for a roof. */
+export interface RoofPlan {
+  readonly roof: string;
+  readonly plan: Plan;
+  /** Bytes read and written; 0 where arithmetic is what counts. */
+  readonly bytes: number;
+}
+
+/** One measured candidate. */
 export interface MeasuredRoof {
   readonly roof: string;
   readonly gflops: number | null;
@@ -70,40 +79,43 @@ export interface MeasuredRoof {
 }
 
 /**
- * Measures what the roofs are taken from, turn by turn: multiply-adds, and copies in several patterns.
+ * What the roofs are taken from: multiply-adds, and copies in several patterns.
  *
  * @param floats 32-bit floats that are copied: more than any cache holds, so that the figure is that of the memory.
  */
-export async function measureRoofs(gpu: Gpu, effort: Effort, floats: number): Promise<MeasuredRoof[]> {
-  const threads = gpu.profile.class === 'hardware' ? 2 ** 18 : 2 ** 12;
+export function roofPlans(adapter: AdapterProfile, floats: number): RoofPlan[] {
   const arithmetic = new Graph('fma roof');
+  const threads = adapter.class === 'hardware' ? 2 ** 18 : 2 ** 12;
   arithmetic.output(arithmetic.apply(fmaOperator, [], { turns: 256 }, [threads]));
-  const copies = copyGraphs(floats);
-  const plans = [arithmetic, ...copies].map((graph) => compile(graph, { adapter: gpu.profile }));
-  const measured = await measurePrograms(
-    gpu,
-    plans.map((plan) => ({ plan })),
-    effort,
-  );
-  return measured.map(({ milliseconds }, index) => {
-    const pattern = copyPatterns[index - 1];
-    return {
-      roof: pattern ? `copy, ${pattern.name}` : 'multiply-adds',
-      gflops: pattern ? null : (plans[index]?.flops ?? 0) / milliseconds.median / 1e6,
-      gbPerSecond: pattern ? (floats * 8) / milliseconds.median / 1e6 : null,
-      milliseconds,
-    };
-  });
-}
-
-/** A copy of so many floats in each pattern. */
-export function copyGraphs(floats: number): Graph[] {
-  return copyPatterns.map((pattern) => {
+  const copies = copyPatterns.map((pattern) => {
     const graph = new Graph(`copy roof, ${pattern.name}`);
     const input = graph.parameter('copied', [floats]);
     graph.output(graph.apply(copyOperator, [input], pattern, [floats]));
-    return graph;
+    return { roof: `copy, ${pattern.name}`, plan: compile(graph, { adapter }), bytes: floats * 8 };
   });
+  return [{ roof: 'multiply-adds', plan: compile(arithmetic, { adapter }), bytes: 0 }, ...copies];
+}
+
+/** The rate of a candidate that took so long. */
+export function measuredRoof({ roof, plan, bytes }: RoofPlan, milliseconds: Spread): MeasuredRoof {
+  return {
+    roof,
+    gflops: bytes > 0 ? null : plan.flops / milliseconds.median / 1e6,
+    gbPerSecond: bytes > 0 ? bytes / milliseconds.median / 1e6 : null,
+    milliseconds,
+  };
+}
+
+/** Measures all candidates turn by turn. */
+export async function measureRoofs(gpu: Gpu, effort: Effort, plans: readonly RoofPlan[]): Promise<MeasuredRoof[]> {
+  const measured = await measurePrograms(gpu, plans, effort);
+  return plans.map((plan, index) => measuredRoof(plan, measured[index]?.milliseconds ?? spread([])));
+}
+
+/** Of all candidates the one of multiply-adds and the fastest copy. */
+export function highestRoofs(plans: readonly RoofPlan[], measured: readonly MeasuredRoof[]): RoofPlan[] {
+  const { copy } = roofsOf(measured);
+  return plans.filter((_, index) => [null, copy].includes(measured[index]?.gbPerSecond ?? null));
 }
 
 /** The better of two measurements of one candidate, so that a busy moment does not lower a roof. */

@@ -15,7 +15,7 @@ import { stackFlops } from './engines/stack.js';
 import { installPeers } from './peers.js';
 import { floatsOf } from './prepare.js';
 import { makeReport, type Row } from './report.js';
-import { measureRoofs, roofsOf, type Roofs } from './roofs.js';
+import { measureRoofs, roofPlans, roofsOf, type Roofs } from './roofs.js';
 import { flatImage } from './synthetic-ensemble.js';
 import { interleave, spread, type Spread } from './timing.js';
 import { benchWeights } from './weights.js';
@@ -28,7 +28,7 @@ import { benchWeights } from './weights.js';
 export async function benchTraining(gpu: Gpu, options: BenchOptions): Promise<BenchReport> {
   if (options.peers) installPeers(options.onNote);
   const samples = options.samples ?? (options.tiny ? 2 : 7);
-  const roofs = roofsOf(await measureRoofs(gpu, { iterations: samples, time: 0 }, 2 ** 16));
+  const roofs = roofsOf(await measureRoofs(gpu, { iterations: samples, time: 0 }, roofPlans(gpu.profile, 2 ** 16)));
   const rows: Row[] = [];
   const hardware = gpu.profile.class === 'hardware';
   // The paper's batch where a device has the memory and the speed for it.
