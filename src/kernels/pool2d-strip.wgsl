@@ -5,6 +5,7 @@
 // loads are what costs, and on hardware for large maps, where the arithmetic of addresses is.
 // Thread (i, s, b) computes output rows lines · s … of image b; i runs over blocks of columns × channels, channels innermost.
 // Outside the image, coordinates are clamped for max and values weigh nothing for average, as there.
+// Joined with pool2d-window.wgsl.
 
 struct Params {
   height: u32,
@@ -34,17 +35,6 @@ const WIDTH: u32 = 4u;
 const REACH: u32 = 9u;   // (WIDTH − 1) · STRIDE + KERNEL input columns
 const KEPT: u32 = 4u;    // (KERNEL − STRIDE) · WIDTH: reduced values that the next windows see too
 const LEAD: u32 = 1u;    // ⌈(KERNEL − STRIDE) / STRIDE⌉ rows before the first, whose lines its window sees
-
-// Pixels along one axis of the window that begins at `first`, by which an average divides.
-fn counted(first: i32, size: i32, end: i32) -> i32 {
-  if (COUNT_PADDING) { return min(first + i32(KERNEL), end) - first; }
-  return min(first + i32(KERNEL), size) - max(first, 0);
-}
-
-fn join(a: Value, b: Value) -> Value {
-  if (AVERAGE) { return a + b; }
-  return max(a, b);
-}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {

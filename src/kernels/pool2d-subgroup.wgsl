@@ -2,7 +2,7 @@
 // Against pool2d-strip.wgsl: the lanes of a subgroup have neighbouring output columns of the same channels. Each loads the
 // STRIDE columns that begin its window and gets the rest of it from its neighbours by shuffles, so that only those behind
 // the last lane's are loaded twice. The choice on lavapipe, where a load costs as much as eight shuffles.
-// Joined with subgroup-strips.wgsl.
+// Joined with pool2d-window.wgsl and subgroup-strips.wgsl.
 // Outside the image, coordinates are clamped for max and values weigh nothing for average, as in pool2d.wgsl.
 
 struct Params {
@@ -35,17 +35,6 @@ const AVERAGE: bool = false;
 const COUNT_PADDING: bool = true;
 const KEPT: u32 = 1u;    // KERNEL − STRIDE reduced lines that the next windows see too
 const LEAD: u32 = 1u;    // ⌈(KERNEL − STRIDE) / STRIDE⌉ rows before the first, whose lines its window sees
-
-// Pixels along one axis of the window that begins at `first`, by which an average divides.
-fn counted(first: i32, size: i32, end: i32) -> i32 {
-  if (COUNT_PADDING) { return min(first + i32(KERNEL), end) - first; }
-  return min(first + i32(KERNEL), size) - max(first, 0);
-}
-
-fn join(a: Value, b: Value) -> Value {
-  if (AVERAGE) { return a + b; }
-  return max(a, b);
-}
 
 struct Column {
   offset: u32, // in its line

@@ -5,16 +5,10 @@ import type { Padding } from './conv2d/shape.js';
 import gradientSource from './pool2d-gradient.wgsl';
 import stripSource from './pool2d-strip.wgsl';
 import subgroupSource from './pool2d-subgroup.wgsl';
+import windowSource from './pool2d-window.wgsl';
 import source from './pool2d.wgsl';
-import {
-  imageShape,
-  maskedPacking,
-  packing,
-  stripWorkgroups,
-  subgroupStrips,
-  wrong,
-  type ImageShape,
-} from './shapes.js';
+import { imageShape, maskedPacking, packing, wrong, type ImageShape } from './shapes.js';
+import { stripWorkgroups, subgroupStrips, takesSubgroupStrips } from './strips.js';
 import stripsSource from './subgroup-strips.wgsl';
 import { longestLoop, stripLoopsOf, unroll } from './unroll.js';
 
@@ -89,7 +83,7 @@ export const pool2dVariants: readonly PoolVariant[] = [
   },
   {
     name: 'subgroup',
-    applies: (attributes, { subgroupSize = 0 }) => overlaps(attributes) && subgroupSize >= 8,
+    applies: (attributes, adapter) => overlaps(attributes) && takesSubgroupStrips(adapter),
     lower: lowerSubgroup,
   },
 ];
@@ -132,7 +126,7 @@ function lowerStrip({ lowering, input, result, shape, out, attributes }: Pooling
   lowering.dispatch({
     kernel: {
       name: `pool2d/strip-${name}-${stride}-${packed.suffix}`,
-      source: unroll(stripSource, sizes, stripLoopsOf(lowering.adapter)),
+      source: `${windowSource}\n${unroll(stripSource, sizes, stripLoopsOf(lowering.adapter))}`,
       constants: { ...constants, ...sizes },
       aliases: packed.aliases,
     },
@@ -155,16 +149,15 @@ function lowerStrip({ lowering, input, result, shape, out, attributes }: Pooling
 function lowerSubgroup({ lowering, input, result, shape, out, attributes }: Pooling): void {
   const { height, width, channels } = shape;
   const { kernel, stride } = attributes;
-  const { subgroupSize: lanes = 8 } = lowering.adapter;
   const packed = packing(channels);
   const { name, constants, parameters } = shared(attributes);
   const strips = subgroupStrips(lowering.adapter, out, packed);
   const sizes = { KERNEL: kernel, STRIDE: stride, KEPT: kernel - stride, LEAD: Math.ceil((kernel - stride) / stride) };
   lowering.dispatch({
     kernel: {
-      name: `pool2d/subgroup-${name}-${stride}-${packed.suffix} lanes=${lanes}`,
-      source: `${unroll(subgroupSource, sizes)}\n${stripsSource}`,
-      constants: { ...constants, ...sizes, SUBGROUP: lanes },
+      name: `pool2d/subgroup-${name}-${stride}-${packed.suffix} lanes=${strips.lanes}`,
+      source: [windowSource, stripsSource, unroll(subgroupSource, sizes)].join('\n'),
+      constants: { ...constants, ...sizes, SUBGROUP: strips.lanes },
       aliases: packed.aliases,
       enables: ['subgroups'],
     },

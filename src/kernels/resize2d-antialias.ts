@@ -4,7 +4,8 @@ import { applyBands } from './apply-bands.js';
 import { antialiasBands, transposeBands } from './bands.js';
 import subgroupSource from './resize2d-antialias-subgroup.wgsl';
 import source from './resize2d-antialias.wgsl';
-import { imageShape, packing, stripWorkgroups, subgroupStrips, type ImageShape } from './shapes.js';
+import { imageShape, packing, type ImageShape } from './shapes.js';
+import { stripWorkgroups, subgroupStrips, takesSubgroupStrips } from './strips.js';
 import stripsSource from './subgroup-strips.wgsl';
 import { longestLoop, stripLoopsOf, unroll } from './unroll.js';
 
@@ -43,7 +44,7 @@ interface ShrinkVariant extends Variant {
 /** The ways to shrink: strips of whole windows, and strips whose columns subgroups share. */
 export const antialiasVariants: readonly ShrinkVariant[] = [
   { name: 'strip', applies: () => true, lower: lowerStrips },
-  { name: 'subgroup', applies: ({ subgroupSize = 0 }) => subgroupSize >= 8, lower: lowerSubgroups },
+  { name: 'subgroup', applies: takesSubgroupStrips, lower: lowerSubgroups },
 ];
 
 /** Constants of the text, and its weights. */
@@ -101,15 +102,14 @@ function lowerStrips(shrinking: Shrinking): void {
 
 function lowerSubgroups(shrinking: Shrinking): void {
   const { lowering, input, result, shape, out } = shrinking;
-  const { subgroupSize: lanes = 8 } = lowering.adapter;
   const packed = packing(shape.channels);
   const strips = subgroupStrips(lowering.adapter, out, packed);
   const { factorY, factorX, constants, tables } = windows(shrinking);
   lowering.dispatch({
     kernel: {
-      name: `resize2d/antialias-subgroup-${factorY}-${factorX}-${packed.suffix} lanes=${lanes}`,
+      name: `resize2d/antialias-subgroup-${factorY}-${factorX}-${packed.suffix} lanes=${strips.lanes}`,
       source: [unroll(subgroupSource, constants), stripsSource, tables].join('\n'),
-      constants: { ...constants, SUBGROUP: lanes },
+      constants: { ...constants, SUBGROUP: strips.lanes },
       aliases: packed.aliases,
       enables: ['subgroups'],
     },

@@ -10,7 +10,8 @@ import slideChannelsSource from './resize2d-slide-channels.wgsl';
 import slideMapSource from './resize2d-slide-map.wgsl';
 import slideSource from './resize2d-slide.wgsl';
 import source from './resize2d.wgsl';
-import { imageShape, packing, subgroupStrips, wrong, type ImageShape } from './shapes.js';
+import { imageShape, packing, wrong, type ImageShape } from './shapes.js';
+import { subgroupStrips, takesSubgroupStrips } from './strips.js';
 import stripsSource from './subgroup-strips.wgsl';
 import { unroll } from './unroll.js';
 
@@ -62,11 +63,18 @@ export const resize2dVariants: readonly ResizeVariant[] = [
     applies: ({ lowering, out, bilinear, parameters: { scaleY = 2, scaleX = 2 } }) => {
       const { subgroupSize: lanes = 0 } = lowering.adapter;
       const columns = isMap(out) ? scaleX <= 1 : out.channels % 4 === 0 && reach(lanes, scaleX) <= lanes;
-      return lanes >= 8 && bilinear && scaleY <= 1 && columns;
+      return takesSubgroupStrips(lowering.adapter) && bilinear && scaleY <= 1 && columns;
     },
     lower: lowerSlide,
   },
 ];
+
+/** The choices for enlarging, best first: the first that applies is taken. */
+const enlarging: Readonly<Record<AdapterClass, readonly string[]>> = {
+  hardware: ['map', 'rows'],
+  lavapipe: ['slide', 'block', 'map', 'rows'],
+  swiftshader: ['block', 'map', 'rows'],
+};
 
 /** Input pixels that so many neighbouring output pixels lie between at most, rounded as in the kernels. */
 function reach(outputs: number, scale: number): number {
@@ -146,13 +154,12 @@ function lowerBlock({ lowering, input, result, out, parameters }: Resize): void 
 }
 
 function lowerSlide({ lowering, input, result, out, parameters }: Resize): void {
-  const { adapter } = lowering;
-  const { subgroupSize: lanes = 8 } = adapter;
   const { scaleX = 1 } = parameters;
   const map = isMap(out);
   // Values are vectors: of pixels in a map, else of channels.
   const values = map ? { ...out, width: out.width / 4, channels: 4 } : out;
-  const strips = subgroupStrips(adapter, values, packing(4));
+  const strips = subgroupStrips(lowering.adapter, values, packing(4));
+  const { lanes } = strips;
   const sizes = { REACH: reach(map ? 4 : lanes, scaleX) };
   const source = [map ? slideMapSource : slideChannelsSource, stripsSource, slideSource].join('\n');
   lowering.dispatch({
@@ -200,16 +207,9 @@ const resize2dOperator: Operator<Resize2dOptions> = {
     };
     const resize = { lowering, input, result, shape, out, bilinear: mode === 'bilinear', parameters };
     const possible = resize2dVariants.filter((variant) => variant.applies(resize));
-    const left: Readonly<Record<AdapterClass, readonly string[]>> = {
-      hardware: ['block', 'slide'],
-      lavapipe: [],
-      swiftshader: ['slide'],
-    };
     // Shrinking, no input row serves two output rows: nothing to keep.
-    const preferred =
-      out.height > shape.height
-        ? possible.filter(({ name }) => !left[lowering.adapter.class].includes(name)).at(-1)
-        : possible[0];
+    const order = out.height > shape.height ? enlarging[lowering.adapter.class] : [];
+    const [preferred = possible[0]] = order.flatMap((wanted) => possible.filter(({ name }) => name === wanted));
     if (!preferred) throw new Error('resize2d has no variant');
     const key = `${mode}-${input.shape.join('x')}-${out.height}x${out.width}`;
     const variant = lowering.choose('resize2d', key, possible, preferred);

@@ -1,7 +1,5 @@
-import type { AdapterProfile } from '../engine/adapter.js';
 import { TilesightError } from '../engine/errors.js';
 import type { Graph, Tensor } from '../engine/graph.js';
-import { foldWorkgroups } from '../engine/kernel.js';
 import { elementCount, type DType } from '../engine/tensor.js';
 
 /** Sizes of an NHWC tensor. */
@@ -44,50 +42,6 @@ export function packing(...counts: readonly number[]): Packing {
 export function maskedPacking(...counts: readonly number[]): Packing {
   const chosen = packing(...counts);
   return { ...chosen, aliases: { ...chosen.aliases, Mask: chosen.width === 4 ? 'vec4<bool>' : 'bool' } };
-}
-
-/** Workgroups of 64 threads, each of which walks down a strip of `columns` × `lines` outputs of one packed value. */
-export function stripWorkgroups(
-  out: ImageShape,
-  packed: Packing,
-  columns: number,
-  lines: number,
-): readonly [number, number, number] {
-  const strips = (Math.ceil(out.width / columns) * out.channels) / packed.width;
-  return [Math.ceil(strips / 64), Math.ceil(out.height / lines), out.batch];
-}
-
-/** Workgroups that keep all cores of a software adapter busy; starting more would cost it as much as a few outputs each. */
-const fewWorkgroups = 64;
-
-/**
- * Work of kernels whose workgroups are one subgroup and go through strips one after the other: a strip is as many output
- * columns of one packed value as the subgroup has lanes, and up to 64 lines.
- */
-export function subgroupStrips(
-  { subgroupSize = 1, limits }: AdapterProfile,
-  out: ImageShape,
-  packed: Packing,
-): {
-  /** Fields of Params. */
-  readonly parameters: {
-    readonly count: number;
-    readonly share: number;
-    readonly strips_x: number;
-    readonly strips_y: number;
-    readonly lines: number;
-  };
-  readonly workgroups: readonly [number, number, number];
-} {
-  const lines = Math.min(out.height, 64);
-  const strips_x = Math.ceil(out.width / subgroupSize);
-  const strips_y = Math.ceil(out.height / lines);
-  const count = (out.batch * strips_y * strips_x * out.channels) / packed.width;
-  const share = Math.ceil(count / fewWorkgroups);
-  return {
-    parameters: { count, share, strips_x, strips_y, lines },
-    workgroups: foldWorkgroups(Math.ceil(count / share), limits.maxComputeWorkgroupsPerDimension),
-  };
 }
 
 const vectors: Packing = { width: 4, aliases: { Value: 'vec4f' }, suffix: 'vec4' };

@@ -1,4 +1,4 @@
-// The work of kernels whose workgroups are one subgroup, as `subgroupStrips` in shapes.ts divides it: strips of SUBGROUP
+// The work of kernels whose workgroups are one subgroup, as `subgroupStrips` in strips.ts divides it: strips of SUBGROUP
 // output columns of one Value and up to `lines` output lines, neighbouring channels after each other, `share` strips a workgroup.
 // Joined to a kernel's text; its Params carry count, share, strips_x, strips_y, lines and channels.
 

@@ -1,7 +1,7 @@
 // Depthwise 3 × 3 convolution by subgroups, what strides 1 and 2 share: depthwise-subgroup-1.wgsl and -2.wgsl.
 // Against the strips of depthwise-strip.wgsl: the lanes of a subgroup have neighbouring columns of the same channels, so a
-// value is loaded by one lane alone and its neighbours get it by a shuffle. That leaves 1.2 loads an output with stride 1
-// and 4.2 with stride 2, of which a copy makes 1 and 4. The choice on lavapipe, where a load costs as much as eight shuffles.
+// value is loaded by one lane alone and its neighbours get it by a shuffle. That leaves 1.3 loads an output with stride 1
+// and 4.3 with stride 2, of which a copy makes 1 and 4. The choice on lavapipe, where a load costs as much as eight shuffles.
 // Joined with subgroup-strips.wgsl, a Value being four channels. Starting a workgroup costs as much as a few lines, so few of them have much to do.
 
 struct Params {

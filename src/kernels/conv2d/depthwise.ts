@@ -1,7 +1,8 @@
 import type { AdapterProfile } from '../../engine/adapter.js';
 import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import epilogueSource from '../epilogue.wgsl';
-import { imageShape, packing, subgroupStrips } from '../shapes.js';
+import { imageShape, packing } from '../shapes.js';
+import { subgroupStrips, takesSubgroupStrips } from '../strips.js';
 import stripsSource from '../subgroup-strips.wgsl';
 import { longestLoop, stripLoopsOf, unroll, type MemoryLoops } from '../unroll.js';
 import stripOneSource from './depthwise-strip-1.wgsl';
@@ -39,22 +40,6 @@ const stripKernels = new Map(
     ),
   ),
 );
-
-const subgroupKernels = new Map<string, Kernel>();
-
-function subgroupKernel(stride: number, lanes: number, residual: boolean): Kernel {
-  const name = `conv2d/depthwise-subgroup-${stride} lanes=${lanes}${residual ? ' residual' : ''}`;
-  const source = `${stripsSource}\n${subgroupSource}\n${stride === 1 ? subgroupOneSource : subgroupTwoSource}`;
-  const kernel: Kernel = subgroupKernels.get(name) ?? {
-    name,
-    source: `${unroll(source)}\n${epilogueSource}`,
-    aliases,
-    constants: { TAKES_RESIDUAL: residual, SUBGROUP: lanes },
-    enables: ['subgroups'],
-  };
-  subgroupKernels.set(name, kernel);
-  return kernel;
-}
 
 function takesFours(shape: Conv2dShape): boolean {
   return isDepthwise(shape) && shape.inChannels % 4 === 0;
@@ -94,7 +79,7 @@ export const depthwise: Conv2dVariant = {
 /** The same with values handed round in subgroups. */
 export const depthwiseSubgroup: Conv2dVariant = {
   name: 'depthwise-subgroup',
-  applies: (shape, { subgroupSize = 0 }) => takesFours(shape) && stripsFit(shape) && subgroupSize >= 8,
+  applies: (shape, adapter) => takesFours(shape) && stripsFit(shape) && takesSubgroupStrips(adapter),
   lower: lowerSubgroups,
 };
 
@@ -138,11 +123,18 @@ function lowerStrips({ shape, lowering, input, result, epilogue, extras }: Conv2
 }
 
 function lowerSubgroups({ shape, lowering, input, result, epilogue, extras }: Conv2dCall): void {
-  const { adapter } = lowering;
   const out = imageShape('conv2d', result);
-  const strips = subgroupStrips(adapter, out, packing(out.channels));
+  const strips = subgroupStrips(lowering.adapter, out, packing(out.channels));
+  const residual = epilogue.residual !== undefined;
+  const main = shape.strideY === 1 ? subgroupOneSource : subgroupTwoSource;
   lowering.dispatch({
-    kernel: subgroupKernel(shape.strideY, adapter.subgroupSize ?? 8, epilogue.residual !== undefined),
+    kernel: {
+      name: `conv2d/depthwise-subgroup-${shape.strideY}${residual ? '-residual' : ''} lanes=${strips.lanes}`,
+      source: [stripsSource, unroll(`${subgroupSource}\n${main}`), epilogueSource].join('\n'),
+      aliases,
+      constants: { TAKES_RESIDUAL: residual, SUBGROUP: strips.lanes },
+      enables: ['subgroups'],
+    },
     bindings: [input, epilogue.weight, ...extras, result],
     parameters: {
       ...shapeParameters(shape),

@@ -51,7 +51,7 @@ fn multiply(plane: u32, first_row: u32, column: u32, lane: u32, at: u32) {
     }
     right += params.columns;
     for (var i = 0u; i < ROWS; i++) { // unroll
-      let value = vec4f(subgroupShuffle(mine[i / SUBGROUP], i % SUBGROUP));
+      let value = vec4f(subgroupBroadcast(mine[i / SUBGROUP], i % SUBGROUP));
       for (var j = 0u; j < GROUPS; j++) { // unroll
         sums[i * GROUPS + j] = fma(value, factors[j], sums[i * GROUPS + j]);
       }

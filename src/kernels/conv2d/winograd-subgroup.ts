@@ -1,6 +1,7 @@
 import { foldWorkgroups, type Kernel } from '../../engine/kernel.js';
 import type { Tensor } from '../../engine/graph.js';
 import epilogueSource from '../epilogue.wgsl';
+import { columnGroups } from '../product/product.js';
 import { longestLoop, memoryLoopsOf, unroll } from '../unroll.js';
 import type { Conv2dCall } from './variant.js';
 import inputSource from './winograd-input-subgroup.wgsl';
@@ -25,21 +26,23 @@ export interface WinogradCall extends Conv2dCall {
   readonly images: number;
 }
 
-/** Lanes of the subgroup, vectors of channels of a lane, and workgroups of the products of some tiles. */
-function layout({ shape, lowering }: WinogradCall, tiles: number) {
+/** How workgroups divide the products: lanes, and vectors of channels of a lane and in all. */
+function layout({ shape, lowering }: WinogradCall) {
   const { subgroupSize: lanes = 8 } = lowering.adapter;
   const columns = shape.outChannels / 4;
-  // Two vectors a lane are a sixth faster, unless they are padding.
-  const waste = (vectors: number): number => Math.ceil(columns / (lanes * vectors)) * vectors;
-  const vectors = waste(2) <= 1.17 * waste(1) ? 2 : 1;
-  const columnGroups = Math.ceil(columns / (lanes * vectors));
-  return { lanes, columns, vectors, columnGroups, workgroups: Math.ceil(tiles / rows) * columnGroups };
+  const vectors = columnGroups(columns, lanes);
+  return { lanes, columns, vectors, workgroupsAcross: Math.ceil(columns / (lanes * vectors)) };
+}
+
+/** Workgroups of the products of some tiles. */
+function productWorkgroups(call: WinogradCall, tiles: number): number {
+  return Math.ceil(tiles / rows) * layout(call).workgroupsAcross;
 }
 
 /** Floats of the products of some tiles. */
 function productFloats(call: WinogradCall, tiles: number): number {
-  const { workgroups, lanes, vectors } = layout(call, tiles);
-  return workgroups * (call.tile + 2) ** 2 * rows * lanes * vectors * 4;
+  const { lanes, vectors } = layout(call);
+  return productWorkgroups(call, tiles) * (call.tile + 2) ** 2 * rows * lanes * vectors * 4;
 }
 
 /**
@@ -71,7 +74,7 @@ export function lowerWithSubgroups(call: WinogradCall): void {
   const { batch, inChannels, outHeight, outWidth } = shape;
   const elements = (tile + 2) ** 2;
   const fold = (workgroups: number) => foldWorkgroups(workgroups, adapter.limits.maxComputeWorkgroupsPerDimension);
-  const { lanes, columns, vectors, columnGroups } = layout(call, 0);
+  const { lanes, columns, vectors, workgroupsAcross } = layout(call);
   // Four channels at a time where there are whole fours.
   const width = inChannels % 4 === 0 ? 4 : 1;
   const values = inChannels / width;
@@ -83,9 +86,7 @@ export function lowerWithSubgroups(call: WinogradCall): void {
   }));
   const sizes = { SUBGROUP: lanes, ROWS: rows, GROUPS: vectors };
   const productKernel = kernelOf(`conv2d/winograd${tile}-product lanes=${lanes} groups=${vectors}`, () => ({
-    source: `${unroll(`${transform}\n${productSource}`, sizes, memoryLoopsOf(adapter))
-      // With its loop written out the lane is a constant, which lets the cheaper broadcast take the shuffle's place.
-      .replaceAll(/subgroupShuffle\((mine\[.*?\]), /g, 'subgroupBroadcast($1, ')}\n${epilogueSource}`,
+    source: `${unroll(`${transform}\n${productSource}`, sizes, memoryLoopsOf(adapter))}\n${epilogueSource}`,
     constants: sizes,
     aliases: { Value: 'vec4f', Element: 'vec4f' },
     enables: ['subgroups'],
@@ -110,12 +111,12 @@ export function lowerWithSubgroups(call: WinogradCall): void {
       },
       workgroups: fold(inputGroups),
     });
-    const { workgroups } = layout(call, chunk);
+    const workgroups = productWorkgroups(call, chunk);
     lowering.dispatch({
       kernel: productKernel,
       bindings: [transformed, filters, ...extras, products, result],
       parameters: {
-        ...{ count: workgroups, column_groups: columnGroups, tiles: chunk, inner: inChannels, columns },
+        ...{ count: workgroups, column_groups: workgroupsAcross, tiles: chunk, inner: inChannels, columns },
         ...{ plane_left: chunk * inChannels, plane_right: inChannels * columns, first_image: first },
         ...{ out_height: outHeight, out_width: outWidth, tiles_y: tilesY, tiles_x: tilesX },
         longest_loop: longestLoop,

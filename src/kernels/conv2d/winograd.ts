@@ -29,6 +29,9 @@ const filterTransforms: Readonly<Record<number, readonly (readonly [number, numb
   ],
 };
 
+/** The texts of both transforms. */
+const transforms = { 2: twoSource, 4: fourSource } as const;
+
 /** Device bytes that the transformed tiles of one chunk of images may take. */
 const chunkBytes = 32 * 2 ** 20;
 
@@ -68,8 +71,7 @@ interface Kernels {
 }
 
 function kernelsOf(tile: 2 | 4, memoryLoops: MemoryLoops, width: 1 | 4): Kernels {
-  const transform = tile === 2 ? twoSource : fourSource;
-  const join = (source: string): string => unroll(`${transform}\n${source}`, {}, memoryLoops);
+  const join = (source: string): string => unroll(`${transforms[tile]}\n${source}`, {}, memoryLoops);
   const type = width === 4 ? 'vec4f' : 'f32';
   const suffix = width === 4 ? '-vec4' : '';
   return {
@@ -139,7 +141,7 @@ function winograd(tile: 2 | 4): Conv2dVariant {
       const winogradCall: WinogradCall = {
         ...call,
         tile,
-        transform: tile === 2 ? twoSource : fourSource,
+        transform: transforms[tile],
         filters,
         tilesY: Math.ceil(outHeight / tile),
         tilesX: Math.ceil(outWidth / tile),
@@ -158,7 +160,7 @@ function lowerInThreeSteps(call: WinogradCall): void {
   const elements = (tile + 2) ** 2;
   const { adapter } = lowering;
   const { batch, outHeight, outWidth, inChannels, outChannels } = shape;
-  const stride = Math.ceil(outChannels / 4) * 4;
+  const [, , stride = 0] = filters.shape;
   const loops = memoryLoopsOf(adapter);
   // Four channels at a time where there are whole fours.
   const inValue = inChannels % 4 === 0 ? 4 : 1;

@@ -108,6 +108,12 @@ export function fastestProduct(adapter: AdapterProfile): Exclude<ProductKernelNa
   return productRuns(name, adapter) ? name : 'direct';
 }
 
+/** Column groups of a `subgroup` kernel's workgroup: two are a sixth faster, unless they are padding. */
+export function columnGroups(columns: number, lanes: number): 1 | 2 {
+  const computed = (groups: number): number => Math.ceil(columns / (lanes * groups)) * groups;
+  return computed(2) <= 1.17 * computed(1) ? 2 : 1;
+}
+
 interface Tiled {
   readonly kernel: Kernel;
   /** Rows and vec4 columns of a workgroup's tile. */
@@ -139,10 +145,12 @@ function specialised(
     ];
     kernel = {
       name: full,
-      // With its loop written out the lane is a constant, which lets the cheaper broadcast take the shuffle's place.
-      source: [rowsSource, unroll(ragged ? raggedStoreSource : storeSource, {}, memoryLoops), epilogueSource, written]
-        .join('\n')
-        .replaceAll('subgroupShuffle(', 'subgroupBroadcast('),
+      source: [
+        rowsSource,
+        unroll(ragged ? raggedStoreSource : storeSource, {}, memoryLoops),
+        epilogueSource,
+        written,
+      ].join('\n'),
       constants,
       aliases: { Element: ragged ? 'f32' : 'vec4f', ...(half ? { Weight: 'vec4<f16>' } : {}) },
       enables,
@@ -161,9 +169,7 @@ function tiled(name: ProductKernelName, product: Product, adapter: AdapterProfil
     case 'subgroup': {
       const subgroup = adapter.subgroupSize ?? 8;
       const rows = Math.max(16, subgroup);
-      // Two column groups are a sixth faster, unless they are padding.
-      const waste = (groups: number): number => Math.ceil(columns / (subgroup * groups)) * groups;
-      const groups = subgroup <= 8 && waste(2) <= 1.17 * waste(1) ? 2 : 1;
+      const groups = subgroup <= 8 ? columnGroups(columns, subgroup) : 1;
       const constants = { SUBGROUP: subgroup, ROWS: rows, GROUPS: groups };
       const kernel = specialised(name, subgroupSource, constants, options);
       return { kernel, tileRows: rows, tileColumns: subgroup * groups };

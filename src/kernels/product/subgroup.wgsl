@@ -38,7 +38,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         }
         at += params.weight_stride;
         for (var i = 0u; i < ROWS; i++) { // unroll
-          let value = vec4f(subgroupShuffle(mine[i / SUBGROUP], i % SUBGROUP));
+          let value = vec4f(subgroupBroadcast(mine[i / SUBGROUP], i % SUBGROUP));
           for (var j = 0u; j < GROUPS; j++) { // unroll
             sums[i * GROUPS + j] = fma(value, factors[j], sums[i * GROUPS + j]);
           }
